@@ -1,0 +1,128 @@
+// Chapter 02: still one client at a time, but no client can end the server.
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <span>
+#include <system_error>
+#include <thread>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "listener.hpp"
+#include "program.hpp"
+
+constexpr std::size_t buffer_size = 64 * 1024;  // bytes
+constexpr std::chrono::milliseconds accept_pause{100};
+
+struct Client {
+    Fd fd;
+    Address address;
+};
+
+void serve(const Fd& listener);
+Client accept_client(const Fd& listener);
+void serve_client(const Client& client);
+void echo(const Fd& client);
+std::size_t receive(const Fd& client, std::span<char> buffer);
+void send_all(const Fd& client, std::span<const char> bytes);
+
+int main(int argc, char** argv) {
+    return run_program(argc, argv, [](const Options& options) {
+        const Fd listener = listen_on(options);
+        announce(listener);
+        serve(listener);
+    });
+}
+
+/// Serves one client after another, for ever.
+void serve(const Fd& listener) {
+    while (true) {
+        const Client client = accept_client(listener);
+        serve_client(client);
+    }  // ~Fd closes the client's socket, and the kernel sends the client our end of file.
+}
+
+/// Waits for the next client. Throws std::system_error only when the listener itself is broken.
+Client accept_client(const Fd& listener) {
+    while (true) {
+        Client client;
+        const int fd = ::accept(listener.get(), client.address.get(), &client.address.length);
+        if (fd != -1) {
+            client.fd = Fd{fd};
+            return client;
+        }
+        switch (errno) {
+            case EINTR:         // A signal came first. Nothing is lost; ask again.
+            case ECONNABORTED:  // This client has gone already; the next one may be waiting.
+            case EPROTO:
+            case ENETDOWN:  // accept(2), "Error handling": on Linux accept() also returns what has
+            case ENOPROTOOPT:  // happened to the new connection on the network.
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH: break;
+            case EMFILE:  // No descriptor or memory for one more client. It stays in the accept
+                          // queue,
+            case ENFILE:  // so accept() would fail at once again and again: give the others time to
+                          // end.
+            case ENOBUFS:
+            case ENOMEM:
+                report(system_error(errno, "accept, trying again").what());
+                std::this_thread::sleep_for(accept_pause);
+                break;
+            default: throw system_error(errno, "accept");
+        }
+    }
+}
+
+/// Serves one client to its end. Whatever goes wrong on its connection ends this client and nobody
+/// else.
+void serve_client(const Client& client) {
+    try {
+        echo(client.fd);
+    } catch (const std::system_error& error) {
+        report("client " + to_string(client.address) + ": " + error.what());
+    }
+}
+
+/// Sends back whatever the client sends, until the client closes its sending side.
+void echo(const Fd& client) {
+    std::array<char, buffer_size> buffer;
+    while (true) {
+        const std::size_t received = receive(client, buffer);
+        if (received == 0) {
+            return;  // End of file: the client has closed its sending side.
+        }
+        send_all(client, std::span(buffer).first(received));
+    }
+}
+
+/// Waits for bytes and returns how many have come, at most buffer.size(); 0 is the end of the file.
+std::size_t receive(const Fd& client, std::span<char> buffer) {
+    while (true) {
+        const ssize_t received = ::read(client.get(), buffer.data(), buffer.size());
+        if (received == -1 && errno == EINTR) {
+            continue;
+        }
+        return static_cast<std::size_t>(check(received, "read"));
+    }
+}
+
+/// Sends every byte, however many calls it takes.
+void send_all(const Fd& client, std::span<const char> bytes) {
+    while (!bytes.empty()) {
+        // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
+        // SIGPIPE, which ends the process.
+        const ssize_t sent = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent == -1 && errno == EINTR) {
+            continue;
+        }
+        // A signal can stop send() half-way: then it returns how far it came.
+        bytes = bytes.subspan(static_cast<std::size_t>(check(sent, "send")));
+    }
+}

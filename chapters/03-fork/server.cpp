@@ -1,0 +1,160 @@
+// Chapter 03: a process for every client.
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <span>
+#include <system_error>
+#include <thread>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "listener.hpp"
+#include "program.hpp"
+
+constexpr std::size_t buffer_size = 64 * 1024;  // bytes
+constexpr std::chrono::milliseconds accept_pause{100};
+
+struct Client {
+    Fd fd;
+    Address address;
+};
+
+void reap_ended_children();
+void serve(Fd& listener);
+Client accept_client(const Fd& listener);
+void serve_client(const Client& client);
+void echo(const Fd& client);
+std::size_t receive(const Fd& client, std::span<char> buffer);
+void send_all(const Fd& client, std::span<const char> bytes);
+
+int main(int argc, char** argv) {
+    return run_program(argc, argv, [](const Options& options) {
+        Fd listener = listen_on(options);
+        reap_ended_children();
+        announce(listener);
+        serve(listener);
+    });
+}
+
+/// Has every child taken off the process table as soon as it has ended, from now on.
+void reap_ended_children() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+        const int saved_errno = errno;
+        // Ten children that end together can raise one signal: signals of a kind do not queue. So
+        // one signal means "at least one has ended", and the loop takes all that have (UNP 5.10).
+        while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+        }
+        errno =
+            saved_errno;  // The handler may have come between a failed call and the look at errno.
+    };
+    action.sa_flags =
+        SA_NOCLDSTOP;  // And no SA_RESTART: accept_client() knows what to do on EINTR.
+    check(::sigaction(SIGCHLD, &action, nullptr), "sigaction SIGCHLD");
+}
+
+/// Gives every client a process of its own, for ever.
+void serve(Fd& listener) {
+    while (true) {
+        const Client client = accept_client(listener);
+        const pid_t child = ::fork();
+        if (child == -1) {
+            // A limit on processes (EAGAIN) or memory: this client is turned away, the others stay.
+            report(system_error(errno, "client " + to_string(client.address) + ": fork").what());
+        }
+        if (child == 0) {
+            listener.close();  // The child never accepts.
+            serve_client(client);
+            ::_exit(
+                EXIT_SUCCESS);  // The kernel closes the client's socket: ours was the last copy.
+        }
+    }  // ~Fd closes the parent's copy. The connection lives on in the child's.
+}
+
+/// Waits for the next client. Throws std::system_error only when the listener itself is broken.
+Client accept_client(const Fd& listener) {
+    while (true) {
+        Client client;
+        const int fd = ::accept(listener.get(), client.address.get(), &client.address.length);
+        if (fd != -1) {
+            client.fd = Fd{fd};
+            return client;
+        }
+        switch (errno) {
+            case EINTR:         // A signal came first. Nothing is lost; ask again.
+            case ECONNABORTED:  // This client has gone already; the next one may be waiting.
+            case EPROTO:
+            case ENETDOWN:  // accept(2), "Error handling": on Linux accept() also returns what has
+            case ENOPROTOOPT:  // happened to the new connection on the network.
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH: break;
+            case EMFILE:  // No descriptor or memory for one more client. It stays in the accept
+                          // queue,
+            case ENFILE:  // so accept() would fail at once again and again: give the others time to
+                          // end.
+            case ENOBUFS:
+            case ENOMEM:
+                report(system_error(errno, "accept, trying again").what());
+                std::this_thread::sleep_for(accept_pause);
+                break;
+            default: throw system_error(errno, "accept");
+        }
+    }
+}
+
+/// Serves one client to its end. Whatever goes wrong on its connection ends this client and nobody
+/// else.
+void serve_client(const Client& client) {
+    try {
+        echo(client.fd);
+    } catch (const std::system_error& error) {
+        report("client " + to_string(client.address) + ": " + error.what());
+    }
+}
+
+/// Sends back whatever the client sends, until the client closes its sending side.
+void echo(const Fd& client) {
+    std::array<char, buffer_size> buffer;
+    while (true) {
+        const std::size_t received = receive(client, buffer);
+        if (received == 0) {
+            return;  // End of file: the client has closed its sending side.
+        }
+        send_all(client, std::span(buffer).first(received));
+    }
+}
+
+/// Waits for bytes and returns how many have come, at most buffer.size(); 0 is the end of the file.
+std::size_t receive(const Fd& client, std::span<char> buffer) {
+    while (true) {
+        const ssize_t received = ::read(client.get(), buffer.data(), buffer.size());
+        if (received == -1 && errno == EINTR) {
+            continue;
+        }
+        return static_cast<std::size_t>(check(received, "read"));
+    }
+}
+
+/// Sends every byte, however many calls it takes.
+void send_all(const Fd& client, std::span<const char> bytes) {
+    while (!bytes.empty()) {
+        // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
+        // SIGPIPE, which ends the process.
+        const ssize_t sent = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent == -1 && errno == EINTR) {
+            continue;
+        }
+        // A signal can stop send() half-way: then it returns how far it came.
+        bytes = bytes.subspan(static_cast<std::size_t>(check(sent, "send")));
+    }
+}

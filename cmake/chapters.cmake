@@ -1,0 +1,58 @@
+# A chapter and its tests, told by the name of the folder.
+
+# add_chapter(SOURCE...): the server of the chapter in whose folder this is called. Its target and its
+# executable have the folder's name; its tests are the target NAME-tests.
+function(add_chapter)
+    cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME chapter)
+    add_executable(${chapter} ${ARGN})
+    target_link_libraries(${chapter} PRIVATE common)
+    add_chapter_tests(${chapter})
+endfunction()
+
+# add_chapter_tests(CHAPTER): the contract, and the promises, limits and reasons of this chapter, each
+# test case a test of CTest with the chapter and its kind as labels.
+function(add_chapter_tests chapter)
+    set(tests ${chapter}-tests)
+    add_executable(${tests} ${PROJECT_SOURCE_DIR}/tests/chapters/${chapter}.cpp)
+    target_link_libraries(${tests} PRIVATE contract test-support)
+    add_dependencies(${tests} ${chapter})
+
+    # The neighbour, on which a `why` test must fail.
+    set_property(GLOBAL APPEND PROPERTY chapters ${chapter})
+    get_property(known GLOBAL PROPERTY chapters)
+    list(LENGTH known count)
+    if(count GREATER 1)
+        math(EXPR before "${count} - 2")
+        list(GET known ${before} neighbour)
+        add_dependencies(${tests} ${neighbour})
+    endif()
+
+    # A part of the contract that holds from chapter 03 on is tagged [from-03]: earlier ones leave it out.
+    string(SUBSTRING ${chapter} 0 2 number)
+    set(not_yet "")
+    foreach(later RANGE 1 20)
+        string(LENGTH ${later} digits)
+        if(digits EQUAL 1)
+            set(later 0${later})
+        endif()
+        if(later GREATER number)
+            string(APPEND not_yet "~[from-${later}]")
+        endif()
+    endforeach()
+
+    set(labels ${CMAKE_CURRENT_BINARY_DIR}/labels.cmake)
+    file(WRITE ${labels} "# Read by CTest after the tests are known: their labels.\n")
+    foreach(kind IN ITEMS contract promise limit why)
+        catch_discover_tests(${tests}
+            TEST_SPEC "[${kind}]${not_yet}"
+            TEST_PREFIX "${chapter}/"
+            TEST_LIST ${kind}_tests
+            PROPERTIES TIMEOUT 120)
+        # Catch2's script takes no list as the value of a property, so the two labels are set here.
+        file(APPEND ${labels}
+            "if(${kind}_tests)\n"
+            "  set_tests_properties(\${${kind}_tests} PROPERTIES LABELS \"${chapter};${kind}\")\n"
+            "endif()\n")
+    endforeach()
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
+endfunction()

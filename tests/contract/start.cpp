@@ -1,0 +1,78 @@
+// The command line when all is well: the ready line, --help, addresses.
+
+#include <signal.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "support/client.hpp"
+#include "support/proc.hpp"
+#include "support/server.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+
+TEST_CASE("the first line on stdout says where the server listens", "[contract]") {
+    Program server(chapter_under_test().server, {});
+    const std::string line = server.read_line();
+    REQUIRE_THAT(line, Catch::Matchers::Matches("listening on 127\\.0\\.0\\.1:[1-9][0-9]*"));
+}
+
+TEST_CASE("--help names every option and exits with 0", "[contract]") {
+    const Run run = run_to_end({.arguments = {"--help"}});
+    REQUIRE(run.exit_status == "exit 0");
+    for (const char* option : {"--host", "--port", "--backlog", "--help", "9877", "127.0.0.1"}) {
+        REQUIRE_THAT(run.out, ContainsSubstring(option));
+    }
+    REQUIRE(run.err.empty());
+}
+
+TEST_CASE("the server listens on IPv4 and IPv6 addresses and on names", "[contract]") {
+    const auto [host, address] = GENERATE(table<std::string, std::string>({
+        {"127.0.0.1", "127.0.0.1"},
+        {"127.0.0.2", "127.0.0.2"},
+        {"::1", "::1"},
+    }));
+    CAPTURE(host);
+    const Server server({.arguments = {"--port", "0", "--host", host}});
+    REQUIRE(server.endpoint().host == address);
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+}
+
+TEST_CASE("a name is resolved", "[contract]") {
+    const Server server({.arguments = {"--port", "0", "--host", "localhost"}});
+    const std::string host = server.endpoint().host;
+    REQUIRE((host == "127.0.0.1" || host == "::1"));
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+}
+
+TEST_CASE("a server that was killed can be started again on its port at once", "[contract]") {
+    Server first;
+    Client client(first);
+    REQUIRE(client.exchange("hello") == "hello");
+    // The server's side closes first, so its end of the connection goes to TIME_WAIT and holds the
+    // port.
+    REQUIRE(::kill(-first.pid(), SIGKILL) == 0);
+    REQUIRE(first.wait_for_exit() == "killed by SIGKILL");
+    REQUIRE(client.receive_to_end().empty());
+    client.close();
+
+    const Server second({.arguments = {"--port", std::to_string(first.endpoint().port)}});
+    Client other(second);
+    REQUIRE(other.exchange("hello again") == "hello again");
+}
+
+TEST_CASE("a server started with stdin and stderr closed gives their numbers to no socket",
+          "[contract]") {
+    const Server server({.closed_descriptors = {0, 2}});
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
+        if (descriptor.number <= 2) {
+            CAPTURE(descriptor.number);
+            REQUIRE_THAT(descriptor.target, !ContainsSubstring("socket"));
+        }
+    }
+}

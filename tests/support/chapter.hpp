@@ -1,0 +1,19 @@
+// Which chapter is tested, and where the servers are.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+/// One chapter of the series.
+struct Chapter {
+    int number;                    ///< 3
+    std::string name;              ///< "03-fork"
+    std::filesystem::path server;  ///< its executable
+};
+
+/// The chapter that this test executable is for, known by its name: `03-fork-tests` is for 03-fork.
+/// Its server lies beside it, unless the environment variable SERVER names another executable.
+const Chapter& chapter_under_test();
+
+/// Its neighbour, on which a `why` scenario must end badly.
+const Chapter& chapter_before();

@@ -1,0 +1,52 @@
+#include "support/failure_report.hpp"
+
+#include <catch2/catch_test_case_info.hpp>
+#include <catch2/reporters/catch_reporter_event_listener.hpp>
+#include <catch2/reporters/catch_reporter_registrars.hpp>
+#include <iostream>
+#include <utility>
+#include <vector>
+
+#include "support/chapter.hpp"
+
+namespace {
+
+struct Diagnostics {
+    std::string title;
+    std::function<std::string()> read;
+};
+
+std::vector<Diagnostics>& all_diagnostics() {
+    static std::vector<Diagnostics> remembered;
+    return remembered;
+}
+
+/// Listens to Catch2's events.
+class FailureReport : public Catch::EventListenerBase {
+public:
+    using EventListenerBase::EventListenerBase;
+
+    void testCaseStarting(const Catch::TestCaseInfo&) override { all_diagnostics().clear(); }
+
+    void testCaseEnded(const Catch::TestCaseStats& stats) override {
+        if (stats.totals.assertions.failed == 0) {
+            return;
+        }
+        for (const Diagnostics& diagnostics : all_diagnostics()) {
+            const std::string text = diagnostics.read();
+            std::cout << "stderr of " << diagnostics.title << ":\n"
+                      << (text.empty() ? "(nothing)\n" : text);
+        }
+        std::cout << "see it happen: ./learn trace " << chapter_under_test().number
+                  << "\nonly this test: ./learn test " << chapter_under_test().number << " -R '"
+                  << stats.testInfo->name << "'\n";
+    }
+};
+
+}  // namespace
+
+CATCH_REGISTER_LISTENER(FailureReport)
+
+void remember_diagnostics(std::string title, std::function<std::string()> read) {
+    all_diagnostics().push_back({std::move(title), std::move(read)});
+}

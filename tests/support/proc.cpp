@@ -1,0 +1,147 @@
+#include "support/proc.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace proc {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path folder(pid_t process) {
+    return "/proc/" + std::to_string(process);
+}
+
+/// The fields of /proc/PID/stat after the name, which stands in brackets and may hold anything.
+/// Empty when there is no such process.
+std::vector<std::string> stat_fields(pid_t process) {
+    std::ifstream file(folder(process) / "stat");
+    std::string line;
+    std::getline(file, line);
+    std::istringstream after_name(line.substr(std::min(line.size(), line.rfind(')') + 1)));
+    std::vector<std::string> fields;
+    for (std::string field; after_name >> field;) {
+        fields.push_back(field);
+    }
+    return fields;
+}
+
+/// Field `number` as proc(5) counts them, where the name is field 2.
+long long stat_number(pid_t process, std::size_t number) {
+    const std::vector<std::string> fields = stat_fields(process);
+    return fields.size() > number - 3 ? std::stoll(fields[number - 3]) : 0;
+}
+
+constexpr std::size_t field_parent = 4;
+constexpr std::size_t field_user_ticks = 14;
+constexpr std::size_t field_system_ticks = 15;
+constexpr std::size_t field_threads = 20;
+constexpr std::size_t field_resident_pages = 24;
+
+}  // namespace
+
+char state(pid_t process) {
+    const std::vector<std::string> fields = stat_fields(process);
+    return fields.empty() ? '-' : fields.front().front();
+}
+
+std::vector<pid_t> children(pid_t process) {
+    std::vector<pid_t> found;
+    for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
+        const std::string name = entry.path().filename();
+        if (std::isdigit(static_cast<unsigned char>(name.front())) == 0) {
+            continue;
+        }
+        const pid_t candidate = std::stoi(name);
+        if (stat_number(candidate, field_parent) == process) {
+            found.push_back(candidate);
+        }
+    }
+    return found;
+}
+
+std::size_t count_zombies(pid_t process) {
+    const std::vector<pid_t> all = children(process);
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [](pid_t child) { return state(child) == 'Z'; }));
+}
+
+std::vector<Descriptor> descriptors(pid_t process) {
+    std::vector<Descriptor> found;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder(process) / "fd")) {
+        std::error_code closed_meanwhile;
+        const std::string target = fs::read_symlink(entry.path(), closed_meanwhile);
+        if (!closed_meanwhile) {
+            found.push_back({std::stoi(entry.path().filename()), target});
+        }
+    }
+    std::sort(found.begin(), found.end(),
+              [](const Descriptor& a, const Descriptor& b) { return a.number < b.number; });
+    return found;
+}
+
+std::size_t count_sockets(pid_t process) {
+    const std::vector<Descriptor> all = descriptors(process);
+    return static_cast<std::size_t>(std::count_if(
+        all.begin(), all.end(),
+        [](const Descriptor& descriptor) { return descriptor.target.starts_with("socket:"); }));
+}
+
+std::size_t count_threads(pid_t process) {
+    return static_cast<std::size_t>(stat_number(process, field_threads));
+}
+
+std::chrono::milliseconds cpu_time(pid_t process) {
+    const long long ticks =
+        stat_number(process, field_user_ticks) + stat_number(process, field_system_ticks);
+    return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
+}
+
+std::chrono::milliseconds cpu_time_during(pid_t process, std::chrono::milliseconds stretch) {
+    const std::chrono::milliseconds before = cpu_time(process);
+    std::this_thread::sleep_for(
+        stretch);  // Not a wait for an event: the stretch is what is measured.
+    return cpu_time(process) - before;
+}
+
+std::size_t resident_bytes(pid_t process) {
+    return static_cast<std::size_t>(stat_number(process, field_resident_pages)) *
+           static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls) {
+    // "running", or the number of the system call that the process sleeps in and its arguments.
+    std::ifstream file(folder(process) / "syscall");
+    long number = -1;
+    return file >> number && state(process) == 'S' &&
+           std::find(system_calls.begin(), system_calls.end(), number) != system_calls.end();
+}
+
+std::size_t accept_queue_length(const Endpoint& listener) {
+    for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+        std::ifstream file(table);
+        for (std::string line; std::getline(file, line);) {
+            unsigned port = 0;
+            unsigned socket_state = 0;
+            unsigned receive_queue = 0;
+            const int matched =
+                std::sscanf(line.c_str(), " %*d: %*[0-9A-F]:%X %*[0-9A-F]:%*X %X %*X:%X", &port,
+                            &socket_state, &receive_queue);
+            constexpr unsigned listening = 0x0A;
+            if (matched == 3 && port == listener.port && socket_state == listening) {
+                return receive_queue;
+            }
+        }
+    }
+    return 0;
+}
+
+}  // namespace proc

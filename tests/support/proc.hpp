@@ -1,0 +1,53 @@
+// What the kernel says of a process, through /proc (proc(5)).
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "support/server.hpp"
+
+namespace proc {
+
+/// One open descriptor.
+struct Descriptor {
+    int number;
+    std::string target;  ///< "/dev/null", "socket:[4711]", "pipe:[42]"
+};
+
+/// 'R' running, 'S' asleep, 'T' stopped, 'Z' zombie; '-' when there is no such process.
+char state(pid_t process);
+
+/// The children that the process has and has not waited for, zombies included.
+std::vector<pid_t> children(pid_t process);
+
+/// How many of the children have ended and have not been waited for.
+std::size_t count_zombies(pid_t process);
+
+std::vector<Descriptor> descriptors(pid_t process);
+
+/// How many of the descriptors are sockets.
+std::size_t count_sockets(pid_t process);
+
+std::size_t count_threads(pid_t process);
+
+/// Processor time used so far, user and system.
+std::chrono::milliseconds cpu_time(pid_t process);
+
+/// Processor time used in a stretch of time that begins now.
+std::chrono::milliseconds cpu_time_during(pid_t process, std::chrono::milliseconds stretch);
+
+/// Memory in RAM, in bytes.
+std::size_t resident_bytes(pid_t process);
+
+/// Whether the process is asleep inside one of these system calls (SYS_read, SYS_sendto, ...).
+bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls);
+
+/// How many clients are connected to the listening socket and not yet accepted: Recv-Q of `ss
+/// -ltn`.
+std::size_t accept_queue_length(const Endpoint& listener);
+
+}  // namespace proc

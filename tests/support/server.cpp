@@ -1,0 +1,240 @@
+#include "support/server.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <regex>
+#include <stdexcept>
+
+#include "check.hpp"
+#include "support/deadline.hpp"
+#include "support/failure_report.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A user who owns nothing and has no privilege: nobody, on every Linux.
+constexpr uid_t unprivileged_user = 65534;
+
+/// Copies an executable to memory, where every user may run it: a repository often lies where only
+/// its owner can reach it. The copy is gone when the last descriptor and process of it are.
+Fd copy_for_everybody(const fs::path& executable) {
+    const Fd original{check(::open(executable.c_str(), O_RDONLY | O_CLOEXEC), "open the server")};
+    Fd copy{check(::memfd_create("server", MFD_CLOEXEC), "memfd_create")};
+    while (check(::sendfile(copy.get(), original.get(), nullptr, 1 << 20), "sendfile") > 0) {
+    }
+    check(::fchmod(copy.get(), 0755), "fchmod");
+    return copy;
+}
+
+/// The words of the command: the program alone, or under strace, which injects the faults. `strace
+/// -D` traces from a grandchild, so that the process that is started becomes the program itself.
+std::vector<std::string> make_command(const fs::path& executable, const StartSettings& settings) {
+    std::vector<std::string> words;
+    if (!settings.inject.empty()) {
+        words = {"strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=none"};
+        for (const std::string& fault : settings.inject) {
+            words.insert(words.end(), {"-e", "inject=" + fault});
+        }
+    }
+    words.push_back(executable);
+    words.insert(words.end(), settings.arguments.begin(), settings.arguments.end());
+    return words;
+}
+
+/// Becomes the program. Runs in the child between fork and exec, so it makes system calls and
+/// nothing else; on failure it says so on stderr and exits. `copy` is executed instead of the first
+/// word where it is open.
+[[noreturn]] void become(char* const* words, const StartSettings& settings, const Fd& copy, int out,
+                         int err) {
+    const auto require = [](int result, const char* what) {
+        if (result == -1) {
+            ::dprintf(STDERR_FILENO, "the test cannot start the server: %s: %s\n", what,
+                      ::strerror(errno));
+            ::_exit(127);
+        }
+    };
+    require(::dup2(err, STDERR_FILENO), "dup2");
+    require(::dup2(out, STDOUT_FILENO), "dup2");
+    require(::setpgid(0, 0), "setpgid");
+    if (settings.max_descriptors) {
+        rlimit limit{};
+        require(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+        limit.rlim_cur = *settings.max_descriptors;
+        require(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+    }
+    if (settings.unprivileged && ::geteuid() == 0) {
+        require(::setresgid(unprivileged_user, unprivileged_user, unprivileged_user), "setresgid");
+        require(::setresuid(unprivileged_user, unprivileged_user, unprivileged_user), "setresuid");
+    }
+    // The server does not outlive a test that is killed; its children see their clients vanish.
+    // Comes after setresuid(), which would undo it (prctl(2)).
+    require(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+    for (const int closed : settings.closed_descriptors) {
+        ::close(closed);
+    }
+    require(copy.get() == -1 ? ::execvp(words[0], words) : ::fexecve(copy.get(), words, environ),
+            words[0]);
+    ::_exit(127);
+}
+
+/// All of a file, from its first byte.
+std::string read_file(const Fd& file) {
+    std::string text;
+    std::array<char, 4096> part;
+    while (true) {
+        const ssize_t count =
+            check(::pread(file.get(), part.data(), part.size(), static_cast<off_t>(text.size())),
+                  "pread");
+        if (count == 0) {
+            return text;
+        }
+        text.append(part.data(), static_cast<std::size_t>(count));
+    }
+}
+
+std::string describe(int status) {
+    if (WIFEXITED(status)) {
+        return "exit " + std::to_string(WEXITSTATUS(status));
+    }
+    return std::string("killed by SIG") + ::sigabbrev_np(WTERMSIG(status));
+}
+
+}  // namespace
+
+Program::Program(const fs::path& executable, const StartSettings& settings)
+    : stderr_(std::make_shared<Fd>(
+          check(::memfd_create("server's stderr", MFD_CLOEXEC), "memfd_create"))) {
+    // Orphans of the server become ours, so that the destructor can wait for them.
+    check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
+
+    const Fd copy = settings.unprivileged ? copy_for_everybody(executable) : Fd{};
+    std::vector<std::string> command = make_command(executable, settings);
+    std::vector<char*> words;
+    for (std::string& word : command) {
+        words.push_back(word.data());
+    }
+    words.push_back(nullptr);
+
+    std::array<int, 2> ends{};
+    check(::pipe2(ends.data(), O_CLOEXEC), "pipe2");
+    stdout_ = Fd{ends[0]};
+    Fd out{ends[1]};
+    if (!settings.stdout_path.empty()) {
+        out = Fd{check(::open(settings.stdout_path.c_str(), O_WRONLY | O_CLOEXEC), "open stdout")};
+    }
+
+    pid_ = check(::fork(), "fork");
+    if (pid_ == 0) {
+        become(words.data(), settings, copy, out.get(), stderr_->get());
+    }
+    // The child does the same: whichever of the two comes first, the group is there from now on.
+    ::setpgid(pid_, pid_);
+    pidfd_ = Fd{check(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open")};
+    remember_diagnostics(executable.filename().string() + ", process " + std::to_string(pid_),
+                         [file = stderr_] { return read_file(*file); });
+}
+
+Program::~Program() {
+    ::kill(-pid_, SIGKILL);
+    // The program first: when it has been waited for, its children have become ours.
+    if (!exit_status_) {
+        ::waitpid(pid_, nullptr, 0);
+    }
+    while (::waitpid(-pid_, nullptr, 0) > 0 || errno == EINTR) {
+    }
+}
+
+void Program::signal(int number) const {
+    check(::kill(pid_, number), "kill");
+}
+
+std::string Program::read_line() {
+    const Deadline deadline;
+    std::string line;
+    char byte = 0;
+    while (true) {
+        wait_for(stdout_.get(), POLLIN, deadline, "for a line on the server's stdout");
+        if (check(::read(stdout_.get(), &byte, 1), "read the server's stdout") == 0) {
+            throw std::runtime_error("the server's stdout ended after '" + line +
+                                     "', and the server: " + wait_for_exit() +
+                                     ", after this on stderr: " + diagnostics());
+        }
+        if (byte == '\n') {
+            return line;
+        }
+        line += byte;
+    }
+}
+
+std::string Program::read_to_end() {
+    const Deadline deadline;
+    std::string text;
+    std::array<char, 4096> part;
+    while (true) {
+        wait_for(stdout_.get(), POLLIN, deadline, "for the end of the server's stdout");
+        const ssize_t count = check(::read(stdout_.get(), part.data(), part.size()), "read stdout");
+        if (count == 0) {
+            return text;
+        }
+        text.append(part.data(), static_cast<std::size_t>(count));
+    }
+}
+
+std::string Program::diagnostics() const {
+    return read_file(*stderr_);
+}
+
+bool Program::is_running() const {
+    pollfd entry{pidfd_.get(), POLLIN, 0};  // pidfd_open(2): readable once the process has ended
+    return !exit_status_ && ::poll(&entry, 1, 0) == 0;
+}
+
+std::string Program::wait_for_exit() {
+    if (!exit_status_) {
+        wait_for(pidfd_.get(), POLLIN, Deadline{}, "for the server to end");
+        int status = 0;
+        check(::waitpid(pid_, &status, 0), "waitpid");
+        exit_status_ = describe(status);
+    }
+    return *exit_status_;
+}
+
+Run run_to_end(const StartSettings& settings) {
+    Program program(chapter_under_test().server, settings);
+    Run run;
+    run.out = program.read_to_end();
+    run.exit_status = program.wait_for_exit();
+    run.err = program.diagnostics();
+    return run;
+}
+
+Server::Server(const Chapter& chapter, const StartSettings& settings)
+    : Program(chapter.server, settings) {
+    const std::string line = read_line();
+    static const std::regex ready(R"(listening on (?:\[(.+)\]|([^\[\]]+)):(\d+))");
+    std::smatch parts;
+    if (!std::regex_match(line, parts, ready)) {
+        throw std::runtime_error("the ready line should read 'listening on ADDRESS:PORT', not '" +
+                                 line + "'");
+    }
+    endpoint_.host = parts[1].matched ? parts[1] : parts[2];
+    endpoint_.port = static_cast<std::uint16_t>(std::stoi(parts[3]));
+}
+
+bool can_inject_faults() {
+    static const bool can = std::system("strace -o /dev/null true >/dev/null 2>&1") == 0;
+    return can;
+}

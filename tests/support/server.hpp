@@ -1,0 +1,95 @@
+// Starts the real executable of a chapter and ends it, with everything that it has started.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fd.hpp"
+#include "support/chapter.hpp"
+
+/// How a program is started.
+struct StartSettings {
+    std::vector<std::string> arguments{"--port", "0"};
+    std::optional<rlim_t> max_descriptors{};  ///< RLIMIT_NOFILE
+    std::vector<int> closed_descriptors{};   ///< of 0, 1, 2: those that are closed at the start
+    std::string stdout_path{};               ///< a file to be stdout, instead of the test's pipe
+    bool unprivileged = false;  ///< as a user that limits on processes and ports hold for
+    /// Faults for strace(1) to inject, as in "accept:error=EINTR:when=1".
+    std::vector<std::string> inject{};
+};
+
+/// One run of a program in a process group of its own. The destructor kills the whole group and
+/// waits until nothing of it is left.
+class Program {
+public:
+    /// Starts the executable. Throws std::system_error when that fails.
+    Program(const std::filesystem::path& executable, const StartSettings& settings);
+    ~Program();
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    pid_t pid() const { return pid_; }
+
+    /// Sends a signal to the program alone, not to its children.
+    void signal(int number) const;
+
+    /// The next line on stdout without its line feed; throws std::runtime_error when stdout ends
+    /// first.
+    std::string read_line();
+
+    /// Everything that is still to come on stdout, up to its end.
+    std::string read_to_end();
+
+    /// What the program and its children have written to stderr so far.
+    std::string diagnostics() const;
+
+    /// Waits for the end: "exit 1", or "killed by SIGPIPE".
+    std::string wait_for_exit();
+
+    bool is_running() const;
+
+private:
+    pid_t pid_ = -1;
+    Fd pidfd_;
+    Fd stdout_;
+    std::shared_ptr<Fd> stderr_;
+    std::optional<std::string> exit_status_;
+};
+
+/// What a program leaves behind that ends by itself.
+struct Run {
+    std::string exit_status;  ///< as wait_for_exit() says it
+    std::string out;
+    std::string err;
+};
+
+/// Starts the server of the chapter under test with arguments that it should end on, and waits
+/// until it has.
+Run run_to_end(const StartSettings& settings);
+
+/// Where a server listens.
+struct Endpoint {
+    std::string host;
+    std::uint16_t port;
+};
+
+/// A server that has printed its ready line. The one of the chapter under test, if none is named.
+class Server : public Program {
+public:
+    explicit Server(const StartSettings& settings = {}) : Server(chapter_under_test(), settings) {}
+    explicit Server(const Chapter& chapter, const StartSettings& settings = {});
+
+    const Endpoint& endpoint() const { return endpoint_; }
+
+private:
+    Endpoint endpoint_;
+};
+
+/// Whether strace(1) can trace here; a test that injects faults is skipped where it cannot.
+bool can_inject_faults();
