@@ -56,32 +56,37 @@ Client accept_client(const Fd& listener) {
             return client;
         }
         switch (errno) {
-            case EINTR:         // A signal came first. Nothing is lost; ask again.
-            case ECONNABORTED:  // This client has gone already; the next one may be waiting.
+            // A signal came first. Nothing is lost; ask again.
+            case EINTR: break;
+
+            // Something has happened to this one connection on the network, and accept() tells us
+            // (accept(2), "Error handling"). The next client may be waiting already.
+            case ECONNABORTED:
             case EPROTO:
-            case ENETDOWN:  // accept(2), "Error handling": on Linux accept() also returns what has
-            case ENOPROTOOPT:  // happened to the new connection on the network.
+            case ENETDOWN:
+            case ENOPROTOOPT:
             case EHOSTDOWN:
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
             case ENETUNREACH: break;
-            case EMFILE:  // No descriptor or memory for one more client. It stays in the accept
-                          // queue,
-            case ENFILE:  // so accept() would fail at once again and again: give the others time to
-                          // end.
+
+            // No descriptor or no memory for one more client. It stays in the accept queue, so the
+            // next accept() would fail at once, and the next: give others the time to end.
+            case EMFILE:
+            case ENFILE:
             case ENOBUFS:
             case ENOMEM:
                 report(system_error(errno, "accept, trying again").what());
                 std::this_thread::sleep_for(accept_pause);
                 break;
+
             default: throw system_error(errno, "accept");
         }
     }
 }
 
-/// Serves one client to its end. Whatever goes wrong on its connection ends this client and nobody
-/// else.
+/// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
 void serve_client(const Client& client) {
     try {
         echo(client.fd);

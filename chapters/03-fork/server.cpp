@@ -47,16 +47,16 @@ int main(int argc, char** argv) {
 void reap_ended_children() {
     struct sigaction action {};
     action.sa_handler = [](int) {
+        // The handler may run between a failed call and the look at its errno.
         const int saved_errno = errno;
-        // Ten children that end together can raise one signal: signals of a kind do not queue. So
-        // one signal means "at least one has ended", and the loop takes all that have (UNP 5.10).
+        // Signals of a kind do not queue: one SIGCHLD means "at least one child has ended", and the
+        // loop takes all that have (UNP 5.10).
         while (::waitpid(-1, nullptr, WNOHANG) > 0) {
         }
-        errno =
-            saved_errno;  // The handler may have come between a failed call and the look at errno.
+        errno = saved_errno;
     };
-    action.sa_flags =
-        SA_NOCLDSTOP;  // And no SA_RESTART: accept_client() knows what to do on EINTR.
+    // Without SA_RESTART a signal makes accept() return EINTR, and accept_client() goes back to it.
+    action.sa_flags = SA_NOCLDSTOP;
     check(::sigaction(SIGCHLD, &action, nullptr), "sigaction SIGCHLD");
 }
 
@@ -65,15 +65,16 @@ void serve(Fd& listener) {
     while (true) {
         const Client client = accept_client(listener);
         const pid_t child = ::fork();
-        if (child == -1) {
-            // A limit on processes (EAGAIN) or memory: this client is turned away, the others stay.
-            report(system_error(errno, "client " + to_string(client.address) + ": fork").what());
-        }
         if (child == 0) {
             listener.close();  // The child never accepts.
             serve_client(client);
-            ::_exit(
-                EXIT_SUCCESS);  // The kernel closes the client's socket: ours was the last copy.
+            // Not exit(), which would run the parent's clean-up (atexit, buffers) a second time.
+            ::_exit(EXIT_SUCCESS);
+        }
+        if (child == -1) {
+            // A limit on processes, or no memory: this client is turned away and the others stay.
+            report(system_error(errno, "client " + to_string(client.address) + " turned away: fork")
+                       .what());
         }
     }  // ~Fd closes the parent's copy. The connection lives on in the child's.
 }
@@ -88,32 +89,37 @@ Client accept_client(const Fd& listener) {
             return client;
         }
         switch (errno) {
-            case EINTR:         // A signal came first. Nothing is lost; ask again.
-            case ECONNABORTED:  // This client has gone already; the next one may be waiting.
+            // A signal came first. Nothing is lost; ask again.
+            case EINTR: break;
+
+            // Something has happened to this one connection on the network, and accept() tells us
+            // (accept(2), "Error handling"). The next client may be waiting already.
+            case ECONNABORTED:
             case EPROTO:
-            case ENETDOWN:  // accept(2), "Error handling": on Linux accept() also returns what has
-            case ENOPROTOOPT:  // happened to the new connection on the network.
+            case ENETDOWN:
+            case ENOPROTOOPT:
             case EHOSTDOWN:
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
             case ENETUNREACH: break;
-            case EMFILE:  // No descriptor or memory for one more client. It stays in the accept
-                          // queue,
-            case ENFILE:  // so accept() would fail at once again and again: give the others time to
-                          // end.
+
+            // No descriptor or no memory for one more client. It stays in the accept queue, so the
+            // next accept() would fail at once, and the next: give others the time to end.
+            case EMFILE:
+            case ENFILE:
             case ENOBUFS:
             case ENOMEM:
                 report(system_error(errno, "accept, trying again").what());
                 std::this_thread::sleep_for(accept_pause);
                 break;
+
             default: throw system_error(errno, "accept");
         }
     }
 }
 
-/// Serves one client to its end. Whatever goes wrong on its connection ends this client and nobody
-/// else.
+/// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
 void serve_client(const Client& client) {
     try {
         echo(client.fd);

@@ -3,9 +3,15 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include "check.hpp"
+
+std::chrono::seconds patience() {
+    const char* given = std::getenv("PATIENCE");
+    return std::chrono::seconds{given == nullptr ? 30 : std::stoi(given)};
+}
 
 int Deadline::remaining_ms() const {
     const auto remaining =
@@ -21,7 +27,7 @@ void wait_for(int fd, short events, const Deadline& deadline, const std::string&
             return;
         }
         if (ready == 0) {
-            throw TimedOut("waited " + std::to_string(patience.count()) + " s: " + what);
+            throw TimedOut("waited " + std::to_string(patience().count()) + " s: " + what);
         }
         if (errno != EINTR) {
             throw system_error(errno, "poll");
@@ -33,7 +39,7 @@ void wait_until(const std::string& what, const std::function<bool()>& condition)
     const Deadline deadline;
     while (!condition()) {
         if (deadline.has_passed()) {
-            throw TimedOut("waited " + std::to_string(patience.count()) + " s until " + what);
+            throw TimedOut("waited " + std::to_string(patience().count()) + " s until " + what);
         }
         // Between two looks the processor belongs to those who are to make it true.
         std::this_thread::sleep_for(std::chrono::milliseconds{1});

@@ -6,16 +6,17 @@
 #include <stdexcept>
 #include <string>
 
-/// How long a test waits for any event. Generous, since a loaded machine must not fail a test; only
-/// a test that is going to fail ever waits this long.
-constexpr std::chrono::seconds patience{30};
+/// How long a test waits for any event: 30 s, or as many seconds as the environment variable
+/// PATIENCE says. Generous, since a loaded machine must not fail a test; only a test that is going
+/// to fail ever waits this long.
+std::chrono::seconds patience();
 
-/// Nothing happened within `patience`.
+/// Nothing happened within patience().
 struct TimedOut : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// The moment at which to give up, `patience` from when it was made.
+/// The moment at which to give up, patience() from when it was made.
 class Deadline {
 public:
     bool has_passed() const { return Clock::now() >= end_; }
@@ -25,7 +26,7 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-    Clock::time_point end_ = Clock::now() + patience;
+    Clock::time_point end_ = Clock::now() + patience();
 };
 
 /// Waits until poll(2) reports one of `events` (POLLIN, POLLOUT) or an error or hang-up on `fd`.
@@ -33,5 +34,5 @@ private:
 void wait_for(int fd, short events, const Deadline& deadline, const std::string& what);
 
 /// Waits until `condition` holds: for facts in /proc, which the kernel announces by no event.
-/// Throws TimedOut, with `what` in its message, when `patience` has passed first.
+/// Throws TimedOut, with `what` in its message, when patience() has passed first.
 void wait_until(const std::string& what, const std::function<bool()>& condition);

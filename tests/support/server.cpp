@@ -1,6 +1,7 @@
 #include "support/server.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,8 +14,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
-#include <regex>
 #include <stdexcept>
 
 #include "check.hpp"
@@ -25,8 +24,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A user who owns nothing and has no privilege: nobody, on every Linux.
-constexpr uid_t unprivileged_user = 65534;
+/// A user who owns nothing and has no privilege, and of whom there is one a test: a limit on
+/// processes counts all processes of a user.
+uid_t unprivileged_user() {
+    return 20000 + static_cast<uid_t>(::getpid()) % 40000;
+}
 
 /// Copies an executable to memory, where every user may run it: a repository often lies where only
 /// its owner can reach it. The copy is gone when the last descriptor and process of it are.
@@ -39,26 +41,11 @@ Fd copy_for_everybody(const fs::path& executable) {
     return copy;
 }
 
-/// The words of the command: the program alone, or under strace, which injects the faults. `strace
-/// -D` traces from a grandchild, so that the process that is started becomes the program itself.
-std::vector<std::string> make_command(const fs::path& executable, const StartSettings& settings) {
-    std::vector<std::string> words;
-    if (!settings.inject.empty()) {
-        words = {"strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=none"};
-        for (const std::string& fault : settings.inject) {
-            words.insert(words.end(), {"-e", "inject=" + fault});
-        }
-    }
-    words.push_back(executable);
-    words.insert(words.end(), settings.arguments.begin(), settings.arguments.end());
-    return words;
-}
-
 /// Becomes the program. Runs in the child between fork and exec, so it makes system calls and
 /// nothing else; on failure it says so on stderr and exits. `copy` is executed instead of the first
 /// word where it is open.
-[[noreturn]] void become(char* const* words, const StartSettings& settings, const Fd& copy, int out,
-                         int err) {
+[[noreturn]] void become(char* const* words, const StartSettings& settings, const Fd& copy,
+                         uid_t user, int out, int err) {
     const auto require = [](int result, const char* what) {
         if (result == -1) {
             ::dprintf(STDERR_FILENO, "the test cannot start the server: %s: %s\n", what,
@@ -69,19 +56,23 @@ std::vector<std::string> make_command(const fs::path& executable, const StartSet
     require(::dup2(err, STDERR_FILENO), "dup2");
     require(::dup2(out, STDOUT_FILENO), "dup2");
     require(::setpgid(0, 0), "setpgid");
-    if (settings.max_descriptors) {
-        rlimit limit{};
-        require(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-        limit.rlim_cur = *settings.max_descriptors;
-        require(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+    if (settings.max_processes) {
+        const rlimit limit{*settings.max_processes, *settings.max_processes};
+        require(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit");
     }
     if (settings.unprivileged && ::geteuid() == 0) {
-        require(::setresgid(unprivileged_user, unprivileged_user, unprivileged_user), "setresgid");
-        require(::setresuid(unprivileged_user, unprivileged_user, unprivileged_user), "setresuid");
+        require(::setresgid(user, user, user), "setresgid");
+        require(::setresuid(user, user, user), "setresuid");
     }
     // The server does not outlive a test that is killed; its children see their clients vanish.
     // Comes after setresuid(), which would undo it (prctl(2)).
     require(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+    // Where the Yama module lets only ancestors trace, this lets FaultInjection do it too.
+    // Elsewhere it fails, and does not matter.
+    ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+    // The server starts with descriptors 0, 1 and 2, whatever else the test was given by its own
+    // parent.
+    require(::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC), "close_range");
     for (const int closed : settings.closed_descriptors) {
         ::close(closed);
     }
@@ -121,7 +112,8 @@ Program::Program(const fs::path& executable, const StartSettings& settings)
     check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
 
     const Fd copy = settings.unprivileged ? copy_for_everybody(executable) : Fd{};
-    std::vector<std::string> command = make_command(executable, settings);
+    std::vector<std::string> command = settings.arguments;
+    command.insert(command.begin(), executable);
     std::vector<char*> words;
     for (std::string& word : command) {
         words.push_back(word.data());
@@ -136,9 +128,10 @@ Program::Program(const fs::path& executable, const StartSettings& settings)
         out = Fd{check(::open(settings.stdout_path.c_str(), O_WRONLY | O_CLOEXEC), "open stdout")};
     }
 
+    const uid_t user = unprivileged_user();
     pid_ = check(::fork(), "fork");
     if (pid_ == 0) {
-        become(words.data(), settings, copy, out.get(), stderr_->get());
+        become(words.data(), settings, copy, user, out.get(), stderr_->get());
     }
     // The child does the same: whichever of the two comes first, the group is there from now on.
     ::setpgid(pid_, pid_);
@@ -159,6 +152,15 @@ Program::~Program() {
 
 void Program::signal(int number) const {
     check(::kill(pid_, number), "kill");
+}
+
+void Program::limit(int resource, rlim_t soft_limit) const {
+    // prlimit(2)'s type of `resource` is an enumeration in C++ with glibc, and an int elsewhere.
+    const auto which = static_cast<__rlimit_resource>(resource);
+    rlimit limits{};
+    check(::prlimit(pid_, which, nullptr, &limits), "prlimit");
+    limits.rlim_cur = soft_limit;
+    check(::prlimit(pid_, which, &limits, nullptr), "prlimit");
 }
 
 std::string Program::read_line() {
@@ -224,17 +226,15 @@ Run run_to_end(const StartSettings& settings) {
 Server::Server(const Chapter& chapter, const StartSettings& settings)
     : Program(chapter.server, settings) {
     const std::string line = read_line();
-    static const std::regex ready(R"(listening on (?:\[(.+)\]|([^\[\]]+)):(\d+))");
-    std::smatch parts;
-    if (!std::regex_match(line, parts, ready)) {
+    const std::string before_address = "listening on ";
+    const std::size_t colon = line.rfind(':');
+    if (!line.starts_with(before_address) || colon == std::string::npos) {
         throw std::runtime_error("the ready line should read 'listening on ADDRESS:PORT', not '" +
                                  line + "'");
     }
-    endpoint_.host = parts[1].matched ? parts[1] : parts[2];
-    endpoint_.port = static_cast<std::uint16_t>(std::stoi(parts[3]));
-}
-
-bool can_inject_faults() {
-    static const bool can = std::system("strace -o /dev/null true >/dev/null 2>&1") == 0;
-    return can;
+    std::string host = line.substr(before_address.size(), colon - before_address.size());
+    if (host.starts_with('[') && host.ends_with(']')) {
+        host = host.substr(1, host.size() - 2);  // IPv6
+    }
+    endpoint_ = {host, static_cast<std::uint16_t>(std::stoi(line.substr(colon + 1)))};
 }

@@ -16,12 +16,10 @@
 /// How a program is started.
 struct StartSettings {
     std::vector<std::string> arguments{"--port", "0"};
-    std::optional<rlim_t> max_descriptors{};  ///< RLIMIT_NOFILE
-    std::vector<int> closed_descriptors{};   ///< of 0, 1, 2: those that are closed at the start
-    std::string stdout_path{};               ///< a file to be stdout, instead of the test's pipe
+    std::optional<rlim_t> max_processes{};  ///< RLIMIT_NPROC; root is exempt, so with unprivileged
+    std::vector<int> closed_descriptors{};  ///< of 0, 1, 2: those that are closed at the start
+    std::string stdout_path{};              ///< a file to be stdout, instead of the test's pipe
     bool unprivileged = false;  ///< as a user that limits on processes and ports hold for
-    /// Faults for strace(1) to inject, as in "accept:error=EINTR:when=1".
-    std::vector<std::string> inject{};
 };
 
 /// One run of a program in a process group of its own. The destructor kills the whole group and
@@ -38,6 +36,9 @@ public:
 
     /// Sends a signal to the program alone, not to its children.
     void signal(int number) const;
+
+    /// Changes one of the program's resource limits (setrlimit(2)) while it runs.
+    void limit(int resource, rlim_t soft_limit) const;
 
     /// The next line on stdout without its line feed; throws std::runtime_error when stdout ends
     /// first.
@@ -90,6 +91,3 @@ public:
 private:
     Endpoint endpoint_;
 };
-
-/// Whether strace(1) can trace here; a test that injects faults is skipped where it cannot.
-bool can_inject_faults();
