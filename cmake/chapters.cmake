@@ -52,7 +52,8 @@ function(add_chapter_tests chapter)
         file(APPEND ${labels}
             "if(${kind}_tests)\n"
             "  set_tests_properties(\${${kind}_tests} PROPERTIES LABELS \"${chapter};${kind}\")\n"
-            "endif()\n")
+            "endif()\n"
+            "unset(${kind}_tests)\n")
     endforeach()
     set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
 endfunction()

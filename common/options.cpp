@@ -1,6 +1,5 @@
 #include "options.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>

@@ -1,0 +1,13 @@
+# shellcheck shell=bash
+# ./learn capture [CHAPTER] [--plain]
+# Show the packets of a short session with a chapter's server, as tcpdump sees them.
+#
+# Only root, or a tcpdump with the capability cap_net_raw, may capture: ./learn doctor says whether you may.
+#
+#   --plain    as text without colours, the form in which the chapters' texts keep it
+#
+#   ./learn capture 3
+
+main() {
+  exec_tool capture "--plain" "$@"
+}

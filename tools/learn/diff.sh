@@ -1,0 +1,165 @@
+# shellcheck shell=bash
+# ./learn diff [CHAPTER | FROM TO] [--side]
+# Show what changed in a chapter since the one before it, or between any two.
+#
+# A CMakeLists.txt in which only the chapter's name differs is left out.
+#
+#   --side    both versions side by side; lines marked | changed, < went, > came
+#
+#   ./learn diff 3
+#   ./learn diff 1 3
+#   ./learn diff fork --side
+
+# shellcheck source-path=SCRIPTDIR source=side-by-side.sh
+source tools/learn/side-by-side.sh
+
+side_by_side_minimum=123  # columns: twice 60, and the mark between them
+
+main() {
+  local argument chapter chapters=() side="" from to
+  for argument in "$@"; do
+    case $argument in
+      --side) side=1 ;;
+      -*) die_of_usage diff "diff has no option $argument" ;;
+      *)
+        chapter=$(find_chapter "$argument")
+        chapters+=("$chapter")
+        ;;
+    esac
+  done
+  case ${#chapters[@]} in
+    0)
+      to=$(find_last_chapter)
+      from=$(find_chapter_before "$to")
+      ;;
+    1)
+      to=${chapters[0]}
+      from=$(find_chapter_before "$to")
+      ;;
+    2)
+      from=${chapters[0]}
+      to=${chapters[1]}
+      [[ $from != "$to" ]] || die 2 "$from and $to are the same chapter"
+      ;;
+    *) die_of_usage diff "diff compares two chapters" ;;
+  esac
+
+  if [[ ! $from ]]; then
+    show_first_chapter "$to" | page
+    return
+  fi
+  need diff
+  if [[ $side ]]; then
+    LEARN_COLUMNS=$(find_width)
+    if ((LEARN_COLUMNS < side_by_side_minimum)); then
+      warn "side by side needs a terminal of $side_by_side_minimum columns, and this one has $LEARN_COLUMNS:" \
+        "here is the plain diff"
+      side=
+    fi
+  fi
+  show_diff "$from" "$to" "$side" | page
+}
+
+show_first_chapter() { # CHAPTER
+  paint bold "$1 is the first chapter: there is none before it to compare with. Here it is, whole."
+  printf '\n\n'
+  cat "chapters/$1/server.cpp"
+}
+
+# On a terminal, a page at a time; less leaves at once when everything fits. Whoever quits it early has seen
+# enough: that is no failure of the command that was still writing.
+page() {
+  if [[ -t 1 ]] && has_any less; then
+    less -RF
+    cat >/dev/null
+  else
+    cat
+  fi
+}
+
+show_diff() { # FROM TO SIDE
+  local from=$1 to=$2 side=$3 file files=() added removed counts
+  mapfile -t files < <(list_changed_files "$from" "$to")
+  read -r added removed < <(count_changes "$from" "$to" "${files[@]}")
+  paint bold "$from → $to: +$added -$removed lines"
+  echo
+  for file in "${files[@]}"; do
+    echo
+    if ((${#files[@]} > 1)); then
+      read -r added removed < <(count_changes "$from" "$to" "$file")
+      counts="+$added -$removed"
+      [[ -e chapters/$from/$file ]] || counts+=", new"
+      [[ -e chapters/$to/$file ]] || counts+=", gone"
+      paint bold "$file ($counts)"
+      echo
+    fi
+    if [[ $side ]]; then
+      run_git_diff "$from" "$to" "$file" --color=never | print_side_by_side "$LEARN_COLUMNS"
+    else
+      run_git_diff "$from" "$to" "$file" --color="$([[ $LEARN_COLOUR ]] && echo always || echo never)" |
+        drop_git_headers
+    fi
+  done
+}
+
+# Prints the files that differ, the server first.
+list_changed_files() { # FROM TO
+  local file
+  for file in chapters/{"$1","$2"}/server.cpp chapters/{"$1","$2"}/*; do
+    if [[ -f $file ]]; then
+      printf '%s\n' "${file##*/}"
+    fi
+  done | awk '!seen[$0]++' | while read -r file; do
+    if ! is_unchanged "$1" "$2" "$file"; then
+      printf '%s\n' "$file"
+    fi
+  done
+}
+
+is_unchanged() { # FROM TO FILE
+  local old=chapters/$1/$3 new=chapters/$2/$3
+  [[ -f $old && -f $new ]] || return 1
+  if [[ $3 == CMakeLists.txt ]]; then
+    sed "s/$1/$2/g" "$old" | cmp -s - "$new"
+  else
+    cmp -s "$old" "$new"
+  fi
+}
+
+count_changes() { # FROM TO FILE...
+  local from=$1 to=$2 file
+  shift 2
+  for file in "$@"; do
+    run_git_diff "$from" "$to" "$file" --numstat
+  done | awk '{ added += $1; removed += $2 } END { print added + 0, removed + 0 }'
+}
+
+# Compares one file of two chapters as git does on a machine where nobody has configured anything: it stands in
+# chapters/ and may not look above that, so it finds no repository, and reads no one's settings.
+run_git_diff() { # FROM TO FILE OPTION...
+  local old=$1/$3 new=$2/$3 status=0
+  shift 3
+  (
+    cd chapters
+    [[ -e $old ]] || old=/dev/null
+    [[ -e $new ]] || new=/dev/null
+    unset GIT_DIR GIT_WORK_TREE GIT_EXTERNAL_DIFF GIT_DIFF_OPTS GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CEILING_DIRECTORIES=$LEARN_ROOT
+    git --no-pager -c core.pager= diff --no-index --no-ext-diff --no-prefix --histogram "$@" -- "$old" "$new"
+  ) || status=$?
+  ((status <= 1))  # 1 means that the files differ
+}
+
+# Leaves out what only git needs to know.
+drop_git_headers() {
+  awk '{ text = $0; gsub(/\033\[[0-9;]*m/, "", text) }
+    text !~ /^(diff --git|index|new file mode|deleted file mode|old mode|new mode) /'
+}
+
+find_width() {
+  if [[ ${COLUMNS:-} =~ ^[0-9]+$ ]]; then
+    printf '%s\n' "$COLUMNS"
+  else
+    tput cols 2>/dev/null || echo 80
+  fi
+}

@@ -1,0 +1,312 @@
+# shellcheck shell=bash
+# What the commands of ./learn share: messages, finding chapters and commands, running and building.
+# The caller has set LEARN_ROOT and stands in that folder.
+
+# --- Messages -------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*" >&2; }
+
+warn() { say "${0##*/}: $*"; }
+
+die() { # EXIT-CODE MESSAGE...
+  local code=$1
+  shift
+  warn "$@"
+  exit "$code"
+}
+
+# Refuses a command line: what is wrong with it, and how it should look.
+die_of_usage() { # COMMAND MESSAGE...
+  local command=$1
+  shift
+  warn "$@"
+  say "usage: $(print_usage "$command")   (more: ./learn help $command)"
+  exit 2
+}
+
+# Colours are decided once, here: later stdout may be a pipe to the pager.
+LEARN_COLOUR=
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+  LEARN_COLOUR=1
+fi
+export LEARN_COLOUR
+
+paint() { # STYLE TEXT
+  local code
+  case $1 in
+    bold) code=1 ;;
+    faint) code=2 ;;
+    red) code=31 ;;
+    green) code=32 ;;
+    yellow) code=33 ;;
+    cyan) code=36 ;;
+    *) code=0 ;;
+  esac
+  if [[ $LEARN_COLOUR ]]; then
+    printf '\033[%sm%s\033[m' "$code" "$2"
+  else
+    printf '%s' "$2"
+  fi
+}
+
+# --- Nearest words --------------------------------------------------------------------------------
+
+# Prints the candidate (one a line on stdin) that WORD was probably meant to be, or nothing. A candidate
+# `fork=03-fork` is compared as `fork` and printed as `03-fork`. Two neighbouring letters swapped count as
+# one mistake; one mistake for every three letters, and at least one, is near enough.
+find_nearest() { # WORD
+  awk -v word="$1" '
+    function min(a, b) { return a < b ? a : b }
+    function distance(a, b,    i, j, same, d) {
+      for (i = 0; i <= length(a); i++) d[i, 0] = i
+      for (j = 0; j <= length(b); j++) d[0, j] = j
+      for (i = 1; i <= length(a); i++)
+        for (j = 1; j <= length(b); j++) {
+          same = substr(a, i, 1) == substr(b, j, 1)
+          d[i, j] = min(min(d[i - 1, j], d[i, j - 1]) + 1, d[i - 1, j - 1] + !same)
+          if (i > 1 && j > 1 && substr(a, i, 1) == substr(b, j - 1, 1) && substr(a, i - 1, 1) == substr(b, j, 1))
+            d[i, j] = min(d[i, j], d[i - 2, j - 2] + 1)
+        }
+      return d[length(a), length(b)]
+    }
+    BEGIN { limit = int(length(word) / 3); best = (limit > 1 ? limit : 1) + 1 }
+    {
+      split($0, pair, "=")
+      d = index(pair[1], word) == 1 ? 1 : distance(word, pair[1])
+      if (d < best) { best = d; found = pair[2] ? pair[2] : pair[1] }
+    }
+    END { if (found) print found }'
+}
+
+# --- Commands -------------------------------------------------------------------------------------
+
+# A command's file opens with its help, as comments: the usage, what it does in a line, and the rest.
+print_usage() { # COMMAND
+  sed -n '2{s/^# //p;q}' "tools/learn/$1.sh"
+}
+
+print_purpose() { # COMMAND
+  sed -n '3{s/^# //p;q}' "tools/learn/$1.sh"
+}
+
+find_command() { # WORD
+  local command nearest
+  for command in $LEARN_COMMANDS; do
+    if [[ $1 == "$command" ]]; then
+      printf '%s\n' "$command"
+      return
+    fi
+  done
+  nearest=$(tr ' ' '\n' <<<"$LEARN_COMMANDS" | find_nearest "$1")
+  die 2 "there is no command '$1'${nearest:+; did you mean $nearest?} (all of them: ./learn help)"
+}
+
+# In `run` the options after the chapter are the server's, --help too.
+asks_for_help() { # COMMAND ARGUMENT...
+  local command=$1 argument
+  shift
+  for argument in "$@"; do
+    case $argument in
+      -h | --help) return 0 ;;
+      --) return 1 ;;
+    esac
+    [[ $command != run ]] || return 1
+  done
+  return 1
+}
+
+# --- Chapters -------------------------------------------------------------------------------------
+
+list_chapters() {
+  local file
+  for file in chapters/[0-9][0-9]-*/server.cpp; do
+    if [[ -e $file ]]; then
+      file=${file%/server.cpp}
+      printf '%s\n' "${file##*/}"
+    fi
+  done
+}
+
+find_last_chapter() {
+  local last
+  last=$(list_chapters | tail -n 1)
+  [[ $last ]] || die 1 "there is no chapter in $LEARN_ROOT/chapters"
+  printf '%s\n' "$last"
+}
+
+# Prints the name of the chapter before CHAPTER; nothing for the first.
+find_chapter_before() { # CHAPTER
+  list_chapters | awk -v chapter="$1" '$0 == chapter { print before } { before = $0 }'
+}
+
+# Prints the full name of the chapter that is meant by 3, 03, fork, 03-fork, a beginning of one of the last
+# two that fits no other chapter, or the folder's path as a shell completes it.
+find_chapter() { # WORD
+  local name number nearest chapters=() found=()
+  local word=${1%/}
+  word=${word#chapters/}
+  word=${word,,}
+  mapfile -t chapters < <(list_chapters)
+  ((${#chapters[@]})) || die 1 "there is no chapter in $LEARN_ROOT/chapters"
+
+  if [[ $word =~ ^[0-9]+$ ]]; then
+    number=${word#"${word%%[!0]*}"}
+    for name in "${chapters[@]}"; do
+      if [[ $((10#${name%%-*})) == "${number:-0}" ]]; then
+        printf '%s\n' "$name"
+        return
+      fi
+    done
+    die 2 "there is no chapter $word: the first is ${chapters[0]}, the last ${chapters[-1]}"
+  fi
+
+  for name in "${chapters[@]}"; do
+    if [[ $word == "$name" || $word == "${name#*-}" ]]; then
+      printf '%s\n' "$name"
+      return
+    fi
+    if [[ $word && ($name == "$word"* || ${name#*-} == "$word"*) ]]; then
+      found+=("$name")
+    fi
+  done
+  case ${#found[@]} in
+    1) printf '%s\n' "${found[0]}" ;;
+    0)
+      nearest=$(printf '%s\n' "${chapters[@]}" | sed 's/^[0-9]*-\(.*\)/&\n\1=&/' | find_nearest "$word")
+      die 2 "there is no chapter '$1'${nearest:+; did you mean $nearest?} (all of them: ./learn)"
+      ;;
+    *) die 2 "'$1' could be any of ${found[*]}" ;;
+  esac
+}
+
+# --- Running --------------------------------------------------------------------------------------
+
+# Runs a command in a process group of its own and returns its status. When this script is told to end, the
+# whole group is ended first: with ctest its tests and their servers, with ninja its compilers.
+run_in_group() { # COMMAND...
+  local status=0
+  LEARN_GROUP=
+  trap 'end_group 129' HUP
+  trap 'end_group 130' INT
+  trap 'end_group 143' TERM
+  set -m  # gives the background command its own group, and leaves it able to receive SIGINT
+  "$@" </dev/null &
+  LEARN_GROUP=$!
+  set +m
+  wait "$LEARN_GROUP" || status=$?
+  trap - HUP INT TERM
+  return "$status"
+}
+
+end_group() { # EXIT-CODE
+  local tries=20
+  trap '' HUP INT TERM
+  if [[ $LEARN_GROUP ]]; then
+    kill -TERM -- "-$LEARN_GROUP" 2>/dev/null || true
+    while ((tries-- > 0)) && kill -0 -- "-$LEARN_GROUP" 2>/dev/null; do
+      sleep 0.1
+    done
+    kill -KILL -- "-$LEARN_GROUP" 2>/dev/null || true
+  fi
+  exit "$1"
+}
+
+# --- Building -------------------------------------------------------------------------------------
+
+# Prints the folder into which a preset of CMakePresets.json builds.
+find_build_folder() { # PRESET
+  case $1 in
+    default) echo build ;;
+    asan | tsan) echo "build-$1" ;;
+    *) die 2 "there is no preset '$1': they are default, asan and tsan" ;;
+  esac
+}
+
+# Builds targets with a preset, configuring first where that is needed. Only one ./learn builds at a time;
+# the others wait. Of the output nothing is shown unless it fails or was asked for.
+build() { # PRESET TARGET...
+  local preset=$1 folder lock
+  shift
+  folder=$(find_build_folder "$preset")
+  mkdir -p build/.learn
+  exec {lock}>build/.learn/lock
+  if ! flock --nonblock "$lock"; then
+    say "waiting for another ./learn, which is building ..."
+    run_in_group flock "$lock"
+  fi
+
+  configure "$preset" "$folder"
+  say "building $* ..."
+  run_quietly cmake --build --preset "$preset" --target "$@" ||
+    die 1 "building $* failed; what the compiler says is above"
+
+  exec {lock}>&-  # so that what runs next does not hold the lock
+}
+
+configure() { # PRESET FOLDER
+  local cache=$2/CMakeCache.txt fresh=()
+  if [[ -f $cache && -f $2/build.ninja && ! CMakePresets.json -nt $cache ]] && fits_cache "$cache"; then
+    return
+  fi
+  # A cache of another folder (the tree was copied or moved) or another compiler cannot be mended in place.
+  if [[ -f $cache ]] && ! fits_cache "$cache"; then
+    fresh=(--fresh)
+  fi
+  say "configuring ${2} ..."
+  run_quietly cmake --preset "$1" "${fresh[@]}" ||
+    die 1 "cmake --preset $1 failed; what it says is above (./learn doctor may know why)"
+  touch "$cache"  # CMake leaves an unchanged cache alone, and it would look older than the presets
+}
+
+# Was the cache made in this folder, and with the compiler that CXX names, if it names one?
+fits_cache() { # CACHE
+  local folder compiler wanted
+  folder=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$1")
+  [[ $folder -ef $LEARN_ROOT ]] || return 1
+  [[ ${CXX:-} ]] || return 0
+  compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$1")
+  wanted=$(command -v "${CXX%% *}") || return 1
+  [[ $compiler -ef $wanted ]]
+}
+
+run_quietly() { # COMMAND...
+  local log=build/.learn/build.log
+  if [[ ${LEARN_VERBOSE:-} ]]; then
+    run_in_group "$@" >&2
+  else
+    run_in_group "$@" &>"$log" || {
+      local status=$?
+      cat "$log" >&2
+      return "$status"
+    }
+  fi
+}
+
+# Builds a chapter's server and becomes the program tools/learn/COMMAND.mjs, which looks into it.
+exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
+  local command=$1 known=" $2 " argument chapter="" options=()
+  local tool=tools/learn/$command.mjs
+  shift 2
+  for argument in "$@"; do
+    case $argument in
+      -*)
+        [[ $known == *" $argument "* ]] || die_of_usage "$command" "$command has no option $argument"
+        options+=("$argument")
+        ;;
+      *)
+        [[ ! $chapter ]] || die_of_usage "$command" "$command looks into one chapter at a time"
+        chapter=$(find_chapter "$argument")
+        ;;
+    esac
+  done
+  [[ $chapter ]] || chapter=$(find_last_chapter)
+  [[ -f $tool ]] || die 1 "$tool is missing: this copy of the project is not complete"
+
+  need build "$command"
+  if [[ $command == capture ]]; then
+    may_capture || die 1 "only root may capture packets here: use sudo ./learn capture, or let everybody do it with" \
+      "sudo setcap cap_net_raw+ep $(command -v tcpdump)"
+  fi
+  build default "$chapter"
+  exec node "$tool" "$chapter" "build/bin/$chapter" "${options[@]}"
+}
