@@ -1,0 +1,223 @@
+// The documentation tool: `sync` writes the generated parts of the texts, `check` finds what is wrong.
+
+import { writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BlockMaker, describeStaleFence } from './lib/blocks.mjs';
+import { checkCodeCoverage, checkDiffCoverage } from './lib/coverage.mjs';
+import { checkForm, checkPairs } from './lib/form.mjs';
+import { LinkChecker } from './lib/links.mjs';
+import { MentionChecker } from './lib/mentions.mjs';
+import { Report } from './lib/problem.mjs';
+import { Project } from './lib/project.mjs';
+import { areSameSession, describeDifference, SessionRunner } from './lib/sessions.mjs';
+
+const usage = `usage: tools/docs/docs check [CHAPTER...]   find what is wrong in the texts
+       tools/docs/docs sync [CHAPTER...]    write the fences under the markers anew
+       tools/docs/docs help
+
+CHAPTER is a number or a name (3, 03-fork); all documents when none is given.
+  --root DIR   another project's folder
+  --no-run     leave out recorded sessions, which need a command to be run
+`;
+
+const help = `${usage}
+Markers, each on its own line; the fence under one is written by sync:
+  <!-- diff server.cpp ANCHOR... -->      changes since the chapter before
+  <!-- diff server.cpp rest -->           the changes that no other block shows
+  <!-- diff-skip FILE COUNT: reason -->   COUNT changed lines that need not be shown
+  <!-- file task.hpp -->                  a new file, whole
+  <!-- code PATH [ANCHOR...] -->          code of this chapter, or by a path from the root
+  <!-- code-cover PATH... -->             demands that the code blocks show all of these files
+  <!-- code-skip PATH COUNT: reason -->   COUNT lines that need not be shown
+  <!-- run COMMAND -->                    what the command prints, recorded
+  <!-- test 03-fork "name" -->            demands that this test exists
+  <!-- quiz --> ... <!-- /quiz -->        a question, its options and its answer
+
+Anchors:
+  fn:echo  fn:Task::resume  fn:echo#2  fn:"echo(int fd"   a function with the comment above it
+  type:Connection                                         a struct, class, union or enum
+  old-fn:echo  old-type:Connection                        the same in the chapter before
+  test:"the second client waits"                          a test (code blocks)
+  "text"  "text" .. "text"                                from one line to another; -"text" is an old
+                                                          line, +"text" a new one
+
+Environment: DOCS_STRICT=1 makes check fail when a session cannot be run on this machine.
+`;
+
+class UsageError extends Error {}
+
+async function main(words) {
+  const options = parseCommandLine(words);
+  if (options.command === 'help') {
+    process.stdout.write(help);
+    return 0;
+  }
+  const project = new Project(options.root);
+  const paths = chooseDocuments(project, options.chapters);
+  const report = new Report();
+  const summary = await (options.command === 'sync' ? sync : check)(project, paths, options, report);
+  for (const line of [...report.noteLines(), ...report.findingLines()]) console.log(line);
+  console.log(summary);
+  return report.count > 0 ? 1 : 0;
+}
+
+function parseCommandLine(words) {
+  const options = { root: resolve(dirname(fileURLToPath(import.meta.url)), '../..'), runs: true, chapters: [] };
+  const rest = [...words];
+  while (rest.length > 0) {
+    const word = rest.shift();
+    if (word === '--no-run') options.runs = false;
+    else if (word === '--root') options.root = resolve(rest.shift() ?? fail('--root needs a folder'));
+    else if (word === '--help' || word === '-h') options.command = 'help';
+    else if (word.startsWith('-')) fail(`there is no option ${word}`);
+    else if (options.command === undefined) options.command = word;
+    else options.chapters.push(word);
+  }
+  if (options.command === undefined) fail('say what to do');
+  if (!['sync', 'check', 'help'].includes(options.command)) fail(`there is no command "${options.command}"`);
+  return options;
+}
+
+function fail(message) {
+  throw new UsageError(message);
+}
+
+function chooseDocuments(project, wanted) {
+  if (wanted.length === 0) return project.documentPaths;
+  return wanted.map((word) => {
+    const number = /^\d{1,2}$/.test(word) ? word.padStart(2, '0') : undefined;
+    const path = project.documentPaths.find((other) => {
+      const name = project.isChapterDocument(other) ? other.slice('docs/'.length, -'.md'.length) : undefined;
+      return name !== undefined && (name === word || name.slice(0, 2) === number);
+    });
+    return path ?? fail(`no chapter "${word}" has a text in docs/`);
+  });
+}
+
+function readDocuments(project, paths, report) {
+  const documents = paths.map((path) => report.guard(path, 1, () => project.readDocument(path)));
+  return documents.filter(Boolean);
+}
+
+// --- check ------------------------------------------------------------------------------------------
+
+async function check(project, paths, options, report) {
+  const counts = { diff: 0, code: 0, sessions: 0 };
+  const runner = new SessionRunner(project.root);
+  const links = new LinkChecker(project);
+  const mentions = new MentionChecker(project);
+  if (options.chapters.length === 0) checkPairs(project, report);
+
+  for (const document of readDocuments(project, paths, report)) {
+    checkFences(document, report);
+    const maker = new BlockMaker(project, document);
+    const blocks = maker.makeAll(report);
+    for (const block of blocks) {
+      counts[block.kind] += 1;
+      const fault = describeStaleFence(document, block);
+      if (fault) report.add(document.path, block.marker.line, `${fault}; ${adviseSync(project, document)}`);
+    }
+    checkDiffCoverage(project, document, maker, blocks, report);
+    checkCodeCoverage(project, document, maker, blocks, report);
+    for (const marker of document.markersNamed('run')) {
+      counts.sessions += 1;
+      await checkSession(project, document, marker, options.runs ? runner : undefined, report);
+    }
+    if (maker.neighbours) checkForm(document, maker.neighbours.previous === undefined, report);
+    links.check(document, report);
+    report.guard(document.path, 1, () => mentions.check(document, report));
+  }
+  return summarise(project, paths, counts, options, report);
+}
+
+function checkFences(document, report) {
+  const fence = document.unclosedFence();
+  if (fence) report.add(document.path, fence.open + 1, 'this fence is never closed, so all below it is code; close it');
+}
+
+async function checkSession(project, document, marker, runner, report) {
+  const add = (message) => report.add(document.path, marker.line, message);
+  const fence = document.findFence(marker);
+  if (marker.rest === '') return add('this marker names no command; write <!-- run ./learn trace 3 --plain -->');
+  if (!fence) return add(`this session is not recorded yet; ${adviseSync(project, document)}`);
+  if (!runner) return undefined;
+  const { output, skipped, failed } = await runner.run(marker.rest);
+  if (failed) return add(`${failed}; mend it, then ${adviseSync(project, document)}`);
+  if (skipped) {
+    if (process.env.DOCS_STRICT === '1') return add(`not checked here: ${skipped}; give it what it needs, or unset DOCS_STRICT`);
+    return report.note(document.path, marker.line, `not checked here: ${skipped}`);
+  }
+  const recorded = document.fenceContent(fence);
+  if (areSameSession(recorded, output)) return undefined;
+  return add(`"${marker.rest}" prints something else than was recorded (- recorded, + now); ${adviseSync(project, document)}, and read the text around it again\n${describeDifference(recorded, output)}`);
+}
+
+function adviseSync(project, document) {
+  const number = project.chapterOf(document.path)?.chapter.number;
+  return `run tools/docs/docs sync${number ? ` ${Number(number)}` : ''}`;
+}
+
+function summarise(project, paths, counts, options, report) {
+  const chapters = paths.filter((path) => project.chapterOf(path)).length;
+  const parts = [
+    count(chapters, 'chapter'),
+    count(counts.diff, 'diff block'),
+    count(counts.code, 'code block'),
+    count(counts.sessions, 'recorded session') + (options.runs ? '' : ' (not run)'),
+  ];
+  return `docs: ${parts.join(', ')}: ${report.count === 0 ? 'all good' : count(report.count, 'finding')}`;
+}
+
+function count(number, what) {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+// --- sync -------------------------------------------------------------------------------------------
+
+async function sync(project, paths, options, report) {
+  const runner = new SessionRunner(project.root);
+  let written = 0;
+  let files = 0;
+  for (const document of readDocuments(project, paths, report)) {
+    if (document.unclosedFence()) {
+      checkFences(document, report); // nobody can tell where the text goes on, so nothing is written
+      continue;
+    }
+    const blocks = new BlockMaker(project, document).makeAll(report);
+    const fences = blocks.filter((block) => describeStaleFence(document, block));
+    for (const marker of options.runs ? document.markersNamed('run') : []) {
+      const content = await recordSession(document, marker, runner, report);
+      if (content) fences.push({ marker, language: 'text', content });
+    }
+    if (fences.length === 0) continue;
+    writeFileSync(join(project.root, document.path), document.rewrite(fences));
+    written += fences.length;
+    files += 1;
+  }
+  const problems = report.count === 0 ? '' : `, ${count(report.count, 'marker')} could not be followed`;
+  return `docs: ${count(written, 'fence')} written in ${count(files, 'file')}${problems}`;
+}
+
+// The session's new text; undefined when the recorded one may stay, so that a process id that changed
+// changes no file.
+async function recordSession(document, marker, runner, report) {
+  if (marker.rest === '') {
+    report.add(document.path, marker.line, 'this marker names no command; write <!-- run ./learn trace 3 --plain -->');
+    return undefined;
+  }
+  const { output, skipped, failed } = await runner.run(marker.rest);
+  if (failed) report.add(document.path, marker.line, `${failed}; mend it, then run this again`);
+  if (skipped) report.note(document.path, marker.line, `not recorded here: ${skipped}`);
+  if (!output) return undefined;
+  const fence = document.findFence(marker);
+  return fence && areSameSession(document.fenceContent(fence), output) ? undefined : output;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`docs: ${error.message}\n\n${usage}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,81 @@
+// What a text names must exist: commands of ./learn, paths of the project, tests.
+
+import { readArguments } from './anchors.mjs';
+import { Problem } from './problem.mjs';
+
+const generatedMarkers = ['diff', 'file', 'code'];
+
+// A path with one of these in it is a pattern for a reader to fill in.
+const placeholder = /[*<>{}$…]|\.\.\.|NN|\bNAME\b|\bMODE\b/;
+
+export class MentionChecker {
+  #testFiles; // {path, names}, read when first asked for
+
+  constructor(project) {
+    this.project = project;
+  }
+
+  check(document, report) {
+    this.#checkCommands(document, report);
+    this.#checkTestMarkers(document, report);
+    for (const { text, line } of document.readInline().spans) {
+      for (const path of findPaths(text)) {
+        if (!this.project.exists(path)) report.add(document.path, line, `\`${path}\` does not exist; correct the path`);
+      }
+      const [, name] = /^test:\s*"(.*)"$/.exec(text) ?? [];
+      if (name !== undefined) report.guard(document.path, line, () => this.#demandTest(name));
+    }
+  }
+
+  // Everywhere but in code made from files, where a comment may speak of anything.
+  #checkCommands(document, report) {
+    const generated = document.markersNamed(...generatedMarkers).map((marker) => document.findFence(marker)).filter(Boolean);
+    document.lines.forEach((text, index) => {
+      if (generated.some((fence) => index > fence.open && index < (fence.close ?? Infinity))) return;
+      for (const [, word] of text.matchAll(/\.\/learn ([a-z][\w-]*)/g)) {
+        if (!this.#isCommand(word)) {
+          report.add(document.path, index + 1, `./learn has no command "${word}" (there is no tools/learn/${word}.sh); correct it`);
+        }
+      }
+    });
+  }
+
+  #isCommand(word) {
+    return word === 'help' || ['sh', 'mjs'].some((ending) => this.project.isFile(`tools/learn/${word}.${ending}`));
+  }
+
+  #checkTestMarkers(document, report) {
+    for (const marker of document.markersNamed('test')) {
+      report.guard(document.path, marker.line, () => {
+        const [file, name, ...others] = readArguments(marker.rest);
+        if (file?.word === undefined || name?.text === undefined || others.length > 0) {
+          throw new Problem('cannot read this marker; write <!-- test 03-fork "the test\'s name" -->');
+        }
+        this.#demandTest(name.text.replace(/\\"/g, '"'), file.word);
+      });
+    }
+  }
+
+  #demandTest(name, file) {
+    const holders = this.#readTests().filter(({ names }) => names.has(name)).map(({ path }) => path);
+    if (holders.length === 0) throw new Problem(`no file below tests/ has a TEST_CASE "${name}"; correct the name`);
+    const isThere = file === undefined || holders.some((path) => path.endsWith(`/${file}.cpp`));
+    if (!isThere) throw new Problem(`the test "${name}" is in ${holders.join(', ')}, not in ${file}.cpp; correct the marker`);
+  }
+
+  #readTests() {
+    this.#testFiles ??= this.project.listFiles('tests', /\.cpp$/).map((path) => {
+      const tests = this.project.readSource(path).items.filter((item) => item.kind === 'test');
+      return { path, names: new Set(tests.map((test) => test.name)) };
+    });
+    return this.#testFiles;
+  }
+}
+
+// The words of a code span that are paths of the project, without a line's number or an anchor.
+function findPaths(text) {
+  return text
+    .split(/\s+/)
+    .filter((word) => /^(docs|common|chapters|tests|tools)\/./.test(word) && !placeholder.test(word))
+    .map((word) => word.replace(/(:\d+)?[.,:;)]*$/, '').replace(/#.*$/, ''));
+}

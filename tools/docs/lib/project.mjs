@@ -1,0 +1,100 @@
+// The tree that the documents speak of: its chapters, documents and source files.
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { findItems, splitLines } from './cpp-ranges.mjs';
+import { decodeUtf8, Document } from './markdown.mjs';
+import { Problem } from './problem.mjs';
+
+const chapterName = /^(\d\d)-[^/]+$/;
+const documentName = /^docs\/((\d\d)-[^/]+)\.md$/;
+
+// Folders that hold what was installed or built.
+const foreignFolders = new Set(['node_modules', 'dist', 'build']);
+
+export class Project {
+  #sources = new Map();
+
+  constructor(root) {
+    this.root = root;
+    this.chapters = this.#entries('chapters')
+      .filter((entry) => entry.isDirectory() && chapterName.test(entry.name))
+      .map((entry) => ({ number: chapterName.exec(entry.name)[1], name: entry.name, folder: `chapters/${entry.name}` }));
+    this.documentPaths = [...this.#entries('.').filter((entry) => entry.name.endsWith('.md')).map((entry) => entry.name), ...this.listFiles('docs', /\.md$/)];
+  }
+
+  // Sorted, so that every run says the same in the same order. A folder that is missing is empty.
+  #entries(folder) {
+    const path = join(this.root, folder);
+    if (!existsSync(path)) return [];
+    return readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  // Paths from the root of all files below a folder whose path matches; hidden ones are left out.
+  listFiles(folder, form = /./) {
+    return this.#entries(folder).flatMap((entry) => {
+      const path = `${folder}/${entry.name}`;
+      if (entry.name.startsWith('.') || foreignFolders.has(entry.name)) return [];
+      if (entry.isDirectory()) return this.listFiles(path, form);
+      return form.test(path) && !path.endsWith('~') ? [path] : [];
+    });
+  }
+
+  isFile(path) {
+    return statSync(join(this.root, path), { throwIfNoEntry: false })?.isFile() ?? false;
+  }
+
+  exists(path) {
+    return existsSync(join(this.root, path));
+  }
+
+  readText(path) {
+    let bytes;
+    try {
+      bytes = readFileSync(join(this.root, path));
+    } catch (error) {
+      throw new Problem(`${path} cannot be read (${error.code ?? error.message}); check that it is there and readable`);
+    }
+    return decodeUtf8(bytes);
+  }
+
+  readDocument(path) {
+    return new Document(path, this.readText(path));
+  }
+
+  // A source file as {path, lines, items}; the items are found when first asked for, because a text
+  // anchor does not need them and a file with unbalanced braces has none.
+  readSource(path) {
+    if (!this.#sources.has(path)) this.#sources.set(path, makeSource(path, this.readText(path)));
+    return this.#sources.get(path);
+  }
+
+  // The chapter of docs/NN-name.md: {chapter, previous}; previous is undefined for the first one.
+  // Undefined for a document that is no chapter's text.
+  chapterOf(documentPath) {
+    const name = documentName.exec(documentPath)?.[1];
+    const index = this.chapters.findIndex((chapter) => chapter.name === name);
+    return index < 0 ? undefined : { chapter: this.chapters[index], previous: this.chapters[index - 1] };
+  }
+
+  isChapterDocument(path) {
+    return documentName.test(path);
+  }
+
+  // A chapter's files, as paths from the chapter's folder.
+  filesOfChapter(chapter) {
+    return chapter ? this.listFiles(chapter.folder).map((path) => path.slice(chapter.folder.length + 1)) : [];
+  }
+}
+
+export function makeSource(path, text) {
+  let items;
+  return {
+    path,
+    lines: splitLines(text),
+    get items() {
+      items ??= findItems(text);
+      return items;
+    },
+  };
+}
