@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# ./learn capture [CHAPTER] [--plain]
+# ./learn capture [CHAPTER] [--session NAME] [--plain]
 # Show the packets of a short session with a chapter's server, as tcpdump sees them.
 #
 # Only root, or a tcpdump with the capability cap_net_raw, may capture: ./learn doctor says whether you may.
 #
-#   --plain    as text without colours, the form in which the chapters' texts keep it
+#   --session NAME   one (a client that ends in good order, the default) or reset
+#   --plain          as text without colours, the form in which the chapters' texts keep it
 #
 #   ./learn capture 3
+#   ./learn capture 2 --session reset
 
 main() {
-  exec_tool capture "--plain" "$@"
+  exec_tool capture "--plain --session=" "$@"
 }

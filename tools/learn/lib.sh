@@ -282,29 +282,45 @@ run_quietly() { # COMMAND...
   fi
 }
 
-# Builds a chapter's server and becomes the program tools/learn/COMMAND.mjs, which looks into it.
+# Builds a chapter's server and becomes the program tools/learn/COMMAND.mjs, which looks into it. Of the options
+# that it has, those that end with = take a value. What follows `--` goes to it as it is.
 exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
-  local command=$1 known=" $2 " argument chapter="" options=()
+  local command=$1 known=" $2 " chapter="" options=()
   local tool=tools/learn/$command.mjs
   shift 2
-  for argument in "$@"; do
-    case $argument in
+  while (($#)); do
+    case $1 in
+      --)
+        options+=("$@")
+        break
+        ;;
       -*)
-        [[ $known == *" $argument "* ]] || die_of_usage "$command" "$command has no option $argument"
-        options+=("$argument")
+        if [[ $known == *" ${1%%=*}= "* ]]; then
+          options+=("$1")
+          if [[ $1 != *=* ]]; then
+            (($# > 1)) || die_of_usage "$command" "$1 needs a value"
+            options+=("$2")
+            shift
+          fi
+        elif [[ $known == *" $1 "* ]]; then
+          options+=("$1")
+        else
+          die_of_usage "$command" "$command has no option $1"
+        fi
         ;;
       *)
         [[ ! $chapter ]] || die_of_usage "$command" "$command looks into one chapter at a time"
-        chapter=$(find_chapter "$argument")
+        chapter=$(find_chapter "$1")
         ;;
     esac
+    shift
   done
   [[ $chapter ]] || chapter=$(find_last_chapter)
   [[ -f $tool ]] || die 1 "$tool is missing: this copy of the project is not complete"
 
   need build "$command"
   if [[ $command == capture ]]; then
-    may_capture || die 1 "only root may capture packets here: use sudo ./learn capture, or let everybody do it with" \
+    may_capture || die 77 "only root may capture packets here: use sudo ./learn capture, or let everybody do it with" \
       "sudo setcap cap_net_raw+ep $(command -v tcpdump)"
   fi
   build default "$chapter"

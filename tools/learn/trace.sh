@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# ./learn trace [CHAPTER] [--plain]
+# ./learn trace [CHAPTER] [--session NAME] [--plain]
 # Show the system calls of a short session with a chapter's server, both sides labelled.
 #
-#   --plain    as text without colours, the form in which the chapters' texts keep it
+#   --session NAME   one (a client, the default), two (one of them silent), or reset (it ends with a reset)
+#   --plain          as text without colours, the form in which the chapters' texts keep it
 #
 #   ./learn trace 3
+#   ./learn trace 2 --session two
 
 main() {
-  exec_tool trace "--plain" "$@"
+  exec_tool trace "--plain --session=" "$@"
 }
