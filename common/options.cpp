@@ -7,37 +7,55 @@
 #include <limits>
 #include <stdexcept>
 
+Option number_option(const std::string& name, const std::string& value_name,
+                     const std::string& description, int& number, int minimum, int maximum) {
+    const auto read = [name, &number, minimum, maximum](const std::string& value) {
+        const char* end = value.data() + value.size();
+        const auto [stopped_at, error] = std::from_chars(value.data(), end, number);
+        if (error != std::errc{} || stopped_at != end || number < minimum || number > maximum) {
+            throw std::invalid_argument("--" + name + " wants a whole number from " +
+                                        std::to_string(minimum) + " to " + std::to_string(maximum) +
+                                        ", not '" + value + "'");
+        }
+    };
+    return {name, value_name, description, std::to_string(number), read};
+}
+
 namespace {
 
-/// The whole number that `--name` was given. Throws std::invalid_argument when it is not one or
-/// lies outside [minimum, maximum].
-int parse_number(const cxxopts::ParseResult& given, const std::string& name, int minimum,
-                 int maximum) {
-    const std::string& text = given[name].as<std::string>();
-    const char* end = text.data() + text.size();
-    int number = 0;
-    const auto [stopped_at, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || stopped_at != end || number < minimum || number > maximum) {
-        throw std::invalid_argument("--" + name + " wants a whole number from " +
-                                    std::to_string(minimum) + " to " + std::to_string(maximum) +
-                                    ", not '" + text + "'");
-    }
-    return number;
+/// The options that every chapter has, which are read into `options`.
+std::vector<Option> options_of_every_chapter(Options& options) {
+    const auto read_host = [&options](const std::string& value) {
+        if (value.empty()) {
+            throw std::invalid_argument("--host wants an address or a name, not ''");
+        }
+        options.host = value;
+    };
+    return {
+        {"host", "ADDRESS", "IPv4 or IPv6 address, or name, to listen on", options.host, read_host},
+        number_option("port", "PORT", "port to listen on; 0 = any free one", options.port, 0,
+                      std::numeric_limits<std::uint16_t>::max()),
+        number_option("backlog", "COUNT",
+                      "clients that may wait to be accepted (at most net.core.somaxconn)",
+                      options.backlog, 1, std::numeric_limits<int>::max()),
+    };
 }
 
 }  // namespace
 
-Options parse_options(int argc, char** argv) {
+Options parse_options(int argc, char** argv, const std::vector<Option>& of_this_chapter) {
     Options options;
+    std::vector<Option> known = options_of_every_chapter(options);
+    known.insert(known.end(), of_this_chapter.begin(), of_this_chapter.end());
+
     cxxopts::Options usage(argv[0], "A TCP echo server: whatever a client sends comes back.\n");
-    usage.add_options()  //
-        ("host", "IPv4 or IPv6 address, or name, to listen on",
-         cxxopts::value<std::string>()->default_value(options.host), "ADDRESS")  //
-        ("port", "port to listen on; 0 = any free one",
-         cxxopts::value<std::string>()->default_value(std::to_string(options.port)), "PORT")  //
-        ("backlog", "clients that may wait to be accepted (at most net.core.somaxconn)",
-         cxxopts::value<std::string>()->default_value(std::to_string(options.backlog)), "COUNT")  //
-        ("help", "print this and exit");
+    for (const Option& option : known) {
+        usage.add_options()(option.name, option.description,
+                            cxxopts::value<std::string>()->default_value(option.default_value),
+                            option.value_name);
+    }
+    usage.add_options()("help", "print this and exit");
+
     try {
         const cxxopts::ParseResult given = usage.parse(argc, argv);
         if (given.count("help") != 0) {
@@ -47,13 +65,9 @@ Options parse_options(int argc, char** argv) {
         if (!given.unmatched().empty()) {
             throw std::invalid_argument("'" + given.unmatched().front() + "' is not an option");
         }
-        options.host = given["host"].as<std::string>();
-        if (options.host.empty()) {
-            throw std::invalid_argument("--host wants an address or a name, not ''");
+        for (const Option& option : known) {
+            option.read(given[option.name].as<std::string>());
         }
-        options.port = static_cast<std::uint16_t>(
-            parse_number(given, "port", 0, std::numeric_limits<std::uint16_t>::max()));
-        options.backlog = parse_number(given, "backlog", 1, std::numeric_limits<int>::max());
     } catch (const std::exception& error) {
         std::fprintf(stderr, "error: %s\n\n%s", error.what(), usage.help().c_str());
         std::exit(2);

@@ -28,10 +28,11 @@ void require_standard_descriptors() {
 
 }  // namespace
 
-int run_program(int argc, char** argv, const std::function<void(const Options&)>& serve) {
+int run_program(int argc, char** argv, const std::function<void(const Options&)>& serve,
+                const std::vector<Option>& of_this_chapter) {
     try {
         require_standard_descriptors();
-        serve(parse_options(argc, argv));
+        serve(parse_options(argc, argv, of_this_chapter));
         return EXIT_SUCCESS;
     } catch (const std::exception& error) {
         report(std::string("error: ") + error.what());
