@@ -282,11 +282,11 @@ run_quietly() { # COMMAND...
   fi
 }
 
-# Builds a chapter's server and becomes the program tools/learn/COMMAND.mjs, which looks into it. Of the options
+# Builds a chapter's server and becomes the program tools/observe/COMMAND.mjs, which looks into it. Of the options
 # that it has, those that end with = take a value. What follows `--` goes to it as it is.
 exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
   local command=$1 known=" $2 " chapter="" options=()
-  local tool=tools/learn/$command.mjs
+  local tool=tools/observe/$command.mjs
   shift 2
   while (($#)); do
     case $1 in

@@ -41,7 +41,7 @@ export class MentionChecker {
   }
 
   #isCommand(word) {
-    return word === 'help' || ['sh', 'mjs'].some((ending) => this.project.isFile(`tools/learn/${word}.${ending}`));
+    return this.project.isFile(`tools/learn/${word}.sh`);
   }
 
   #checkTestMarkers(document, report) {

@@ -1,0 +1,16 @@
+// Colours on a terminal, and only there.
+
+const codes = { bold: '1', faint: '2', red: '31', green: '32', yellow: '33', blue: '34', magenta: '35', cyan: '36' };
+const others = ['green', 'yellow', 'magenta', 'blue'];
+
+/** A function (style, text) that colours the text, or leaves it alone where colours are not wanted. */
+export function makePainter({ plain = false, stream = process.stdout, environment = process.env } = {}) {
+  const wanted = !plain && !environment.NO_COLOR && stream.isTTY; // https://no-color.org
+  return wanted ? (style, text) => `\x1b[${codes[style]}m${text}\x1b[m` : (_, text) => text;
+}
+
+/** The style of a role: the server has its own, the others take turns. */
+export function styleOfRole(role) {
+  const number = /\d+$/.exec(role)?.[0];
+  return number === undefined ? 'cyan' : others[(Number(number) - 1) % others.length];
+}

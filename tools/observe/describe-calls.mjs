@@ -1,0 +1,123 @@
+// Writes a system call, a signal or an end as one line of a trace.
+
+import { describePid, isThread } from './roles.mjs';
+import { splitArguments } from './strace-lines.mjs';
+import { countGivenArguments, isBirth, knowsAllArguments } from './syscalls.mjs';
+
+/** The line of an item that has come to its end. */
+export function describeItem(item, roles) {
+  return describers[item.kind](item, roles);
+}
+
+const describers = {
+  call: (item, roles) => {
+    if (item.interrupted) return `${closeBracket(describeBeginning(item, roles))} is interrupted by a signal`;
+    if (isBirth(item)) return `${describeBirth(item)} = ${describeResult(item, roles)}`;
+    const call = `${item.name}(${shortenArguments(item, roles).join(', ')})`;
+    return item.result === '?' ? call : `${call} = ${describeResult(item, roles)}`;
+  },
+  signal: (item, roles) => `--- ${describeSignal(item, roles)}${item.ignored ? ' (ignored)' : ''} ---`,
+  'handler-end': ({ call, restarts }) => {
+    if (call === null) return 'the handler returns';
+    return restarts ? `the handler returns; ${call} starts again` : `the handler returns; ${call} returns -1 EINTR`;
+  },
+  exited: ({ status }) => `+++ exited with ${status} +++`,
+  killed: ({ signal }) => `+++ killed by ${signal} +++`,
+};
+
+/** A call as far as it is known when it begins: `accept(3, …`, or all of it: `poll([...], 1, -1)`. */
+export function describeBeginning(item, roles) {
+  if (isBirth(item)) return describeBirth(item);
+  const args = shortenArguments(item, roles);
+  const given = args.slice(0, countGivenArguments(item.name, args.length)).join(', ');
+  return `${item.name}(${given}${knowsAllArguments(item.name) ? ')' : ', …'}`;
+}
+
+/** The beginning of a call as a word in a sentence: `accept(3, …)`. */
+export const closeBracket = (beginning) => (beginning.endsWith('…') ? `${beginning})` : beginning);
+
+// Which of its calls the C library takes for a birth depends on its version; what is born does not.
+function describeBirth(item) {
+  return `${nameCall(item)}(${isThread(item) ? 'thread' : ''})`;
+}
+
+/** The name of a call, as the lines of a trace have it. */
+export function nameCall(item) {
+  if (!isBirth(item)) return item.name;
+  if (isThread(item)) return 'clone';
+  return item.name === 'vfork' || item.args.includes('CLONE_VFORK') ? 'vfork' : 'fork';
+}
+
+function describeResult(item, roles) {
+  const result = item.result ?? '';
+  const givesPid = isBirth(item) || item.name === 'wait4';
+  if (givesPid && Number(result) > 0) return describePid(roles, result);
+  return hideAddresses(result).replace(/left \{[^}]*\}/, 'left {…}');
+}
+
+function describeSignal({ signal, info }, roles) {
+  const pid = /si_pid=(\d+)/.exec(info)?.[1];
+  const code = /si_code=(\w+)/.exec(info)?.[1];
+  const who = pid && (pid === '0' ? 'the kernel' : describePid(roles, pid));
+  if (code === 'CLD_EXITED') return `SIGCHLD: ${who} has ended`;
+  if (code === 'CLD_KILLED' || code === 'CLD_DUMPED') return `SIGCHLD: ${who} was killed`;
+  if (code === 'SI_USER' || code === 'SI_TKILL') return `${signal}: sent by ${who}`;
+  const details = nameSource(info).split(', ').filter((part) => /^si_(code|fd|band)=/.test(part) && !/SI_KERNEL/.test(part));
+  return [signal, details.join(', ')].filter(Boolean).join(': ');
+}
+
+// strace takes what F_SETSIG sends for a signal with a value: the same bytes are the event and the descriptor.
+const sources = { '0x1': 'POLL_IN', '0x2': 'POLL_OUT', '0x3': 'POLL_MSG', '0x4': 'POLL_ERR', '0x5': 'POLL_PRI', '0x6': 'POLL_HUP' };
+
+function nameSource(info) {
+  return info.replace(/si_code=(0x[1-6]), si_pid=(\d+), si_uid=\d+, si_(?:int|value)=(\d+), si_ptr=\w+/,
+    (_, code, band, fd) => `si_code=${sources[code]}, si_band=${band}, si_fd=${fd}`);
+}
+
+function shortenArguments({ name, args }, roles) {
+  const parts = splitArguments(args);
+  const shorten = shorteners[name];
+  return (shorten ? shorten(parts, roles) : parts).map((part) => hideAddresses(shortenSocketAddress(part)));
+}
+
+const shorteners = {
+  rt_sigaction: ([signal, action, , ...rest]) => [signal, shortenAction(action), ...rest.length ? ['NULL'] : []],
+  execve: ([path, argv]) => [shortenPath(path), argv.replace(/^\["[^"]*\//, '["…/'), '…'],
+  execveat: ([directory, path, ...rest]) => [directory, shortenPath(path), ...rest.slice(-1)],
+  kill: ([pid, signal], roles) => [describeTarget(roles, pid), signal],
+  tgkill: ([pid, thread, signal], roles) => [describeTarget(roles, pid), describeTarget(roles, thread), signal],
+  wait4: ([pid, ...rest], roles) => [describeTarget(roles, pid), ...rest],
+  waitid: ([kind, pid, info, ...rest], roles) => [kind, describeTarget(roles, pid), info.startsWith('{') ? '{…}' : info, ...rest],
+  rt_sigtimedwait: ([set, info, ...rest]) => [set, nameSource(info), ...rest],
+  pidfd_open: ([pid, flags], roles) => [describeTarget(roles, pid), flags],
+  fcntl: ([fd, command, value], roles) =>
+    [fd, command, ...(value === undefined ? [] : [command === 'F_SETOWN' ? describeTarget(roles, value) : value])],
+};
+
+const shortenPath = (path) => path.replace(/^"[^"]*\//, '"…/');
+
+function shortenAction(action) {
+  return action
+    .replace(/SA_RESTORER\|/, '').replace(/\|SA_RESTORER/, '').replace(/SA_RESTORER/, '0')
+    .replace(/, sa_restorer=\w+/, '')
+    .replace(/sa_(handler|sigaction)=0x[0-9a-f]+/, 'sa_$1=…');
+}
+
+// -1 and 0 mean "any"; a negative number names a process group.
+function describeTarget(roles, pid) {
+  const number = Number(pid);
+  if (!Number.isInteger(number) || number === -1 || number === 0) return pid;
+  return number < 0 ? `-${describePid(roles, -number)}` : describePid(roles, number);
+}
+
+function shortenSocketAddress(part) {
+  return part
+    .replace(/(\{sa_family=AF_INET, sin_port=[^,]+), [^}]*\}/g, '$1, …}')
+    .replace(/(\{sa_family=AF_INET6, sin6_port=[^,]+), [^}]*\}/g, '$1, …}');
+}
+
+// Addresses in memory differ from run to run; short hexadecimal numbers are flags and stay.
+const hideAddresses = (text) => text
+  .replace(/\b0x[0-9a-f]{6,}\b/g, '…')
+  .replace(/\b(u64|ptr|user_data)=\d{7,}/g, '$1=…')
+  .replace(/\bu32=\d{6,}, /g, '');

@@ -1,0 +1,75 @@
+// Reads the packets that `tcpdump -w -` writes (pcap-savefile(5)): TCP over IPv4 on the loopback device.
+
+import { Problem } from './problem.mjs';
+
+const fileHeaderSize = 24;
+const recordHeaderSize = 16;
+const ethernetHeaderSize = 14;
+const ethernet = 1; // LINKTYPE_ETHERNET, which Linux gives to lo as well
+const magicNumbers = [0xa1b2c3d4, 0xa1b23c4d]; // times in micro- and nanoseconds
+
+/** Takes the file in pieces of any size and calls `onPacket` with every packet that is complete. */
+export class PcapReader {
+  #pending = Buffer.alloc(0);
+  #isLittleEndian = null;
+  #onPacket;
+
+  constructor(onPacket) {
+    this.#onPacket = onPacket;
+  }
+
+  push(bytes) {
+    this.#pending = Buffer.concat([this.#pending, bytes]);
+    if (this.#isLittleEndian === null && !this.#readFileHeader()) return;
+    for (let frame = this.#takeFrame(); frame !== null; frame = this.#takeFrame()) {
+      const packet = parseFrame(frame);
+      if (packet !== null) this.#onPacket(packet);
+    }
+  }
+
+  #readFileHeader() {
+    if (this.#pending.length < fileHeaderSize) return false;
+    // The writer uses the byte order of its machine; the magic number tells which.
+    this.#isLittleEndian = magicNumbers.includes(this.#pending.readUInt32LE(0));
+    if (!this.#isLittleEndian && !magicNumbers.includes(this.#pending.readUInt32BE(0))) {
+      throw new Problem('what tcpdump writes is not in the pcap format');
+    }
+    const linkType = this.#readNumber(20) & 0xffff;
+    if (linkType !== ethernet) throw new Problem(`packets of link type ${linkType} are new to this tool; on lo it should be ${ethernet}`);
+    this.#pending = this.#pending.subarray(fileHeaderSize);
+    return true;
+  }
+
+  #takeFrame() {
+    if (this.#pending.length < recordHeaderSize) return null;
+    const end = recordHeaderSize + this.#readNumber(8);
+    if (this.#pending.length < end) return null;
+    const frame = this.#pending.subarray(recordHeaderSize, end);
+    this.#pending = this.#pending.subarray(end);
+    return frame;
+  }
+
+  #readNumber(offset) {
+    return this.#isLittleEndian ? this.#pending.readUInt32LE(offset) : this.#pending.readUInt32BE(offset);
+  }
+}
+
+const flagBits = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 };
+
+/** {sourcePort, destinationPort, seq, ack, flags: a Set of 'syn' and so on, payload}; null when it is not TCP over IPv4. */
+function parseFrame(frame) {
+  const ip = frame.subarray(ethernetHeaderSize);
+  const isTcpOverIpv4 = frame.readUInt16BE(12) === 0x0800 && ip[9] === 6;
+  if (!isTcpOverIpv4) return null;
+  const ipHeaderSize = (ip[0] & 0x0f) * 4;
+  const tcp = ip.subarray(ipHeaderSize, ip.readUInt16BE(2));
+  const tcpHeaderSize = (tcp[12] >> 4) * 4;
+  return {
+    sourcePort: tcp.readUInt16BE(0),
+    destinationPort: tcp.readUInt16BE(2),
+    seq: tcp.readUInt32BE(4),
+    ack: tcp.readUInt32BE(8),
+    flags: new Set(Object.keys(flagBits).filter((name) => tcp[13] & flagBits[name])),
+    payload: Buffer.from(tcp.subarray(tcpHeaderSize)),
+  };
+}

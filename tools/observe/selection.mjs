@@ -1,0 +1,49 @@
+// Decides which system calls of a trace are worth a line.
+
+import { isBirth, opensDescriptor } from './syscalls.mjs';
+import { splitArguments } from './strace-lines.mjs';
+
+const descriptorCalls = new Set(['read', 'write', 'readv', 'writev', 'close', 'fcntl']);
+
+/**
+ * Leaves out what the C library does on its own: reading files (the loader, /etc/hosts, /dev/null),
+ * the signal masks around fork and pthread_create, the signals that it keeps for threads; and the
+ * execve with which the tracer starts the server.
+ */
+export function selectItems(items) {
+  const files = new Map(); // pid to the set of descriptors that are files
+  const filesOf = (pid) => files.get(pid) ?? files.set(pid, new Set()).get(pid);
+  let isFirst = true;
+  return items.filter((item) => {
+    if (item.kind !== 'call') return true;
+    const wasFirst = isFirst;
+    isFirst = false;
+    if (wasFirst && item.name === 'execve') return false;
+    const own = filesOf(item.pid);
+    if (isBirth(item) && Number(item.result) > 0) {
+      const sharesDescriptors = item.args.includes('CLONE_FILES');
+      files.set(Number(item.result), sharesDescriptors ? own : new Set(own));
+    }
+    return isWorthALine(item, own);
+  });
+}
+
+function isWorthALine({ name, args, result }, files) {
+  const descriptor = Number.parseInt(args, 10);
+  if (name === 'open' || name === 'openat') {
+    if (Number(result) >= 0) files.add(Number(result));
+    return false;
+  }
+  if (opensDescriptor(name)) files.delete(Number(result));
+  if (descriptorCalls.has(name) && files.has(descriptor)) {
+    if (name === 'close') files.delete(descriptor);
+    return false;
+  }
+  return selectors[name]?.(splitArguments(args)) ?? true;
+}
+
+const selectors = {
+  rt_sigaction: ([signal, action]) => action !== 'NULL' && !['SIGRTMIN', 'SIGRT_1'].includes(signal),
+  rt_sigprocmask: ([how, set = '']) => how !== 'SIG_SETMASK' && /^\[\w/.test(set) && !/^\[(RTMIN|RT_1| )+\]$/.test(set),
+  fcntl: ([, command]) => /^F_(SETFL|SETFD|SETSIG|SETOWN|SETOWN_EX|DUPFD\w*)$/.test(command),
+};

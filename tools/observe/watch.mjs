@@ -1,0 +1,128 @@
+#!/usr/bin/env node
+// Shows the processes, threads, descriptors and sockets of a chapter's running server, live.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from './client.mjs';
+import { makePainter } from './colour.mjs';
+import { readCommandLine, readNumber } from './command-line.mjs';
+import { drawPicture } from './picture.mjs';
+import { Problem, UsageProblem } from './problem.mjs';
+import { readStat } from './proc.mjs';
+import { Observer } from './processes.mjs';
+import { runTool } from './program.mjs';
+import { QuietWatcher } from './quiet.mjs';
+import { startServer } from './run-server.mjs';
+import { Screen } from './screen.mjs';
+import { comesBeforeSilence } from './session.mjs';
+import { describeEndpoint } from './socket-table.mjs';
+
+const usage = 'watch NAME EXECUTABLE [--once] [--clients N] [--interval MS] [--port P] [-- SERVER-OPTION...]\n'
+  + '       watch --pid PID [--once] [--clients N] [--interval MS]';
+const shortSilence = 200; // ms of quiet after which a client of ours is taken to wait its turn
+const lastDiagnostics = 5; // lines
+
+runTool('watch', usage, async (scope) => {
+  const settings = readSettings(process.argv.slice(2));
+  const server = settings.pid ? findServer(settings.pid) : await startWatched(scope, settings);
+  const observer = new Observer(server.pid);
+  await connectClients(scope, settings.clients, server);
+  if (settings.isOnce) await drawOnce(server, observer, settings);
+  else await drawForEver(scope, server, observer, settings);
+});
+
+function readSettings(words) {
+  const [ownWords, serverOptions] = splitAtDashes(words);
+  const options = readCommandLine(ownWords, {
+    once: { type: 'boolean' }, clients: { type: 'string' }, interval: { type: 'string' }, port: { type: 'string' }, pid: { type: 'string' },
+  }, ({ pid }) => pid === undefined);
+  const isOnce = Boolean(options.once) || !process.stdout.isTTY;
+  const pid = readNumber(options, 'pid', { minimum: 1, maximum: 2 ** 22 });
+  if (pid && (options.port || serverOptions.length > 0)) {
+    throw new UsageProblem('--pid watches a server that runs already: --port and server options are for one to be started');
+  }
+  const port = readNumber(options, 'port', { fallback: 0, minimum: 0, maximum: 65535 });
+  return {
+    name: options.name,
+    executable: options.executable,
+    isOnce,
+    pid,
+    clients: readNumber(options, 'clients', { fallback: isOnce && !pid ? 2 : 0, minimum: 0, maximum: 10_000 }),
+    interval: readNumber(options, 'interval', { fallback: 500, minimum: 20, maximum: 60_000 }),
+    serverOptions: ['--port', String(port), ...serverOptions],
+  };
+}
+
+function splitAtDashes(words) {
+  const at = words.indexOf('--');
+  return at === -1 ? [words, []] : [words.slice(0, at), words.slice(at + 1)];
+}
+
+async function startWatched(scope, { name, executable, serverOptions }) {
+  const server = await startServer(scope, executable, { options: serverOptions });
+  return { name, pid: server.group, process: server, waitForQuiet: makeQuietWait(server.group) };
+}
+
+function findServer(pid) {
+  const stat = readStat(pid);
+  if (stat === null || stat.state === 'Z') throw new Problem(`no process ${pid} runs; the servers that do: pgrep -a '^[0-9]{2}-'`);
+  return { name: stat.name, pid, process: null, waitForQuiet: makeQuietWait(stat.group) };
+}
+
+function makeQuietWait(group) {
+  const quiet = new QuietWatcher(group);
+  return (stretch) => quiet.wait(stretch);
+}
+
+/** Connects clients that send a line, wait for its echo, and stay. A server may let some of them wait. */
+async function connectClients(scope, count, server) {
+  if (count === 0) return;
+  const address = new Observer(server.pid).look()?.address;
+  if (!address) throw new Problem(`${server.name} has no listening socket to which clients could connect`);
+  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.address] ?? address.address;
+  for (let number = 1; number <= count; number += 1) {
+    const client = new Client(scope, `client ${number}`);
+    await client.connect({ host, port: address.port });
+    client.send('hello\n');
+    await comesBeforeSilence(client, server.waitForQuiet, 'hello\n', shortSilence);
+  }
+  await server.waitForQuiet();
+}
+
+async function drawOnce(server, observer, settings) {
+  const seen = observer.look();
+  if (seen === null) throw await describeEnd(server);
+  const lines = drawPicture(seen, makePainter(), drawHeading(server, seen, settings.clients));
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function drawForEver(scope, server, observer, settings) {
+  const paint = makePainter();
+  const screen = new Screen(scope);
+  while (true) {
+    const seen = observer.look();
+    if (seen === null) throw await describeEnd(server);
+    const diagnostics = (server.process?.diagnostics ?? '').split('\n').filter(Boolean).slice(-lastDiagnostics);
+    screen.draw([
+      ...drawPicture(seen, paint, drawHeading(server, seen, settings.clients)),
+      ...(diagnostics.length > 0 ? ['', paint('bold', "the server's stderr"), ...diagnostics] : []),
+      '',
+      paint('faint', server.process ? 'q ends the server and everything else' : 'q ends this picture; the server goes on'),
+    ]);
+    await sleep(settings.interval);
+  }
+}
+
+function drawHeading({ name, pid }, { address }, clients) {
+  if (address === null) return [`${name}, process ${pid}: no listening socket`];
+  const own = clients === 0 ? '' : `, with ${clients} client${clients === 1 ? '' : 's'} of this command`;
+  return [
+    `${name} listens on ${describeEndpoint(address)}${own}`,
+    `connect from another terminal: nc ${address.address} ${address.port}   (each line that you type comes back; Ctrl-D ends it)`,
+  ];
+}
+
+async function describeEnd(server) {
+  if (server.process === null) return new Problem(`${server.name}, process ${server.pid}, has ended`);
+  const words = server.process.diagnostics.trim();
+  return new Problem(`the server has ended: ${await server.process.ended}${words ? `; it said: ${words}` : ''}`);
+}
