@@ -69,7 +69,8 @@ Client accept_client(const Fd& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH: break;
+            case ENETUNREACH:
+            case EPERM: break;
 
             // No descriptor or no memory for one more client. It stays in the accept queue, so the
             // next accept() would fail at once, and the next: give others the time to end.

@@ -61,7 +61,7 @@ TEST_CASE("a connection that fails before it is accepted does not stop the serve
     if (!can_inject_faults()) {
         SKIP("strace may not trace here");
     }
-    const std::string error = GENERATE("ECONNABORTED", "EPROTO", "ENETDOWN", "EHOSTUNREACH");
+    const std::string error = GENERATE("ECONNABORTED", "EPROTO", "ENETDOWN", "EHOSTUNREACH", "EPERM");
     CAPTURE(error);
     const Server server;
     const FaultInjection failed(server, "accept:error=" + error + ":when=1+2");

@@ -41,9 +41,9 @@ print_how_to_talk() { # SERVER-OPTION...
     0.0.0.0) host=127.0.0.1 ;;
     ::) host=::1 ;;
   esac
-  hint="nc $host $port"
+  hint="nc -N $host $port"
   if [[ $port == 0 ]]; then
-    hint="nc $host PORT, with the port from the server's first line"
+    hint="nc -N $host PORT, with the port from the server's first line"
   fi
   has_any nc || hint+=" (nc is in the package netcat-openbsd)"
   say "in another terminal: $hint"

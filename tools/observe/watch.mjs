@@ -117,7 +117,7 @@ function drawHeading({ name, pid }, { address }, clients) {
   const own = clients === 0 ? '' : `, with ${clients} client${clients === 1 ? '' : 's'} of this command`;
   return [
     `${name} listens on ${describeEndpoint(address)}${own}`,
-    `connect from another terminal: nc ${address.address} ${address.port}   (each line that you type comes back; Ctrl-D ends it)`,
+    `connect from another terminal: nc -N ${address.address} ${address.port}   (each line that you type comes back; Ctrl-D ends it)`,
   ];
 }
 
