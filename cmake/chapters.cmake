@@ -40,6 +40,11 @@ function(add_chapter_tests chapter)
         endif()
     endforeach()
 
+    # In chapter 04 another program does the echo, and has its own way with errors.
+    if(chapter STREQUAL "04-exec")
+        string(APPEND not_yet "~[own-echo]")
+    endif()
+
     set(labels ${CMAKE_CURRENT_BINARY_DIR}/labels.cmake)
     file(WRITE ${labels} "# Read by CTest after the tests are known: their labels.\n")
     foreach(kind IN ITEMS contract promise limit why)

@@ -6,19 +6,22 @@
 #include <string_view>
 #include <system_error>
 
-/// An exception for `error_number` (a value of errno) whose what() reads `WHAT: Permission denied`.
-inline std::system_error system_error(int error_number, const std::string& what) {
+/// The exception for a call that has failed with `error_number`, a value of errno. Its what() names
+/// the call and, where there is one, what it was about: `bind 127.0.0.1:80: Permission denied`.
+inline std::system_error failed_call(int error_number, std::string_view call,
+                                     std::string_view subject = "") {
+    std::string what(call);
+    if (!subject.empty()) {
+        what.append(" ").append(subject);
+    }
     return {error_number, std::generic_category(), what};
 }
 
-/// Returns the result of a system call, or throws when the call has failed.
-///
-/// `what` names the call and, where there is one, its subject: "bind 127.0.0.1:80".
-/// Throws std::system_error with the errno of the call.
+/// Returns the result of a system call, or throws failed_call() when it is -1.
 template <typename Result>
-Result check(Result result, std::string_view what) {
+Result check(Result result, std::string_view call, std::string_view subject = "") {
     if (result == -1) {
-        throw system_error(errno, std::string(what));
+        throw failed_call(errno, call, subject);
     }
     return result;
 }

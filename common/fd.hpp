@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <cassert>
+#include <cerrno>
 #include <utility>
 
 /// Owns one open descriptor and closes it when it goes out of scope. Can be moved, never copied:
@@ -18,8 +20,9 @@ public:
 
     Fd(Fd&& other) noexcept : number_(std::exchange(other.number_, none)) {}
 
+    /// Closes what it owned before.
     Fd& operator=(Fd&& other) noexcept {
-        std::swap(number_, other.number_);
+        const Fd before{std::exchange(number_, std::exchange(other.number_, none))};
         return *this;
     }
 
@@ -33,7 +36,8 @@ public:
         if (number_ != none) {
             // Never tried again, not even after EINTR: on Linux the number is free in any case.
             // close(2), "Dealing with error returns from close()".
-            ::close(std::exchange(number_, none));
+            [[maybe_unused]] const int result = ::close(std::exchange(number_, none));
+            assert(result == 0 || errno != EBADF);  // Somebody else has closed our descriptor.
         }
     }
 

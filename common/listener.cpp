@@ -26,6 +26,9 @@ AddressList resolve(const Options& options) {
     addrinfo* found = nullptr;
     const std::string port = std::to_string(options.port);
     const int failure = ::getaddrinfo(options.host.c_str(), port.c_str(), &hints, &found);
+    if (failure == EAI_SYSTEM) {
+        throw failed_call(errno, "resolve", options.host);
+    }
     if (failure != 0) {
         throw std::runtime_error("resolve " + options.host + ": " + ::gai_strerror(failure));
     }
@@ -47,7 +50,7 @@ Fd listen_at(const addrinfo& candidate, int backlog) {
 
     // SOCK_CLOEXEC: a program started with exec does not inherit the listener (chapter 04).
     Fd listener{check(::socket(candidate.ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP),
-                      "socket for " + where)};
+                      "socket for", where)};
 
     // Without it a restart fails with EADDRINUSE for a minute: connections that the last server has
     // closed are still in TIME_WAIT on this port (UNP 7.5).
@@ -57,8 +60,8 @@ Fd listen_at(const addrinfo& candidate, int backlog) {
     // algorithm would hold it back while an earlier one waits for its acknowledgement (UNP 7.9).
     enable(listener, IPPROTO_TCP, TCP_NODELAY, "setsockopt TCP_NODELAY");
 
-    check(::bind(listener.get(), address.get(), address.length), "bind " + where);
-    check(::listen(listener.get(), backlog), "listen " + where);
+    check(::bind(listener.get(), address.get(), address.length), "bind", where);
+    check(::listen(listener.get(), backlog), "listen", where);
     return listener;
 }
 

@@ -1,6 +1,7 @@
 #include "program.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,15 +22,19 @@ void require_standard_descriptors() {
             return;
         }
         if (lowest_free == STDOUT_FILENO) {
-            throw system_error(EBADF, "stdout is closed, and the ready line must go there");
+            throw failed_call(EBADF, "stdout is closed, and the ready line must go there");
         }
     }
 }
 
 }  // namespace
 
-int run_program(int argc, char** argv, const std::function<void(const Options&)>& serve,
-                const std::vector<Option>& of_this_chapter) {
+int run_program(int argc, char** argv, const std::function<void(const Options&)>& serve) {
+    return run_program(argc, argv, {}, serve);
+}
+
+int run_program(int argc, char** argv, const std::vector<Option>& of_this_chapter,
+                const std::function<void(const Options&)>& serve) {
     try {
         require_standard_descriptors();
         serve(parse_options(argc, argv, of_this_chapter));
@@ -43,7 +48,20 @@ int run_program(int argc, char** argv, const std::function<void(const Options&)>
 void report(const std::string& line) {
     const int saved_errno = errno;
     const std::string text = line + '\n';
-    // Nobody is left to be told when stderr itself fails.
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+
+    // When stderr is a pipe whose reader has left, this write raises SIGPIPE. No reason to end:
+    // with the signal blocked the write fails instead, and the signal is taken away before it is
+    // let through again.
+    sigset_t pipe_signal;
+    sigset_t before;
+    ::sigemptyset(&pipe_signal);
+    ::sigaddset(&pipe_signal, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    if (::write(STDERR_FILENO, text.data(), text.size()) == -1 && errno == EPIPE) {
+        const timespec at_once{};
+        ::sigtimedwait(&pipe_signal, nullptr, &at_once);
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+
     errno = saved_errno;
 }

@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <exception>
 #include <span>
-#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "address.hpp"
 #include "check.hpp"
@@ -48,6 +51,7 @@ void serve(const Fd& listener) {
 
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
 Client accept_client(const Fd& listener) {
+    bool reported = false;
     while (true) {
         Client client;
         const int fd = ::accept(listener.get(), client.address.get(), &client.address.length);
@@ -59,8 +63,8 @@ Client accept_client(const Fd& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Something has happened to this one connection on the network, and accept() tells us
-            // (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network, or a firewall forbids
+            // it (accept(2), "Error handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -72,17 +76,20 @@ Client accept_client(const Fd& listener) {
             case ENETUNREACH:
             case EPERM: break;
 
-            // No descriptor or no memory for one more client. It stays in the accept queue, so the
-            // next accept() would fail at once, and the next: give others the time to end.
+            // No descriptor or no memory for one more client. accept() asks for the descriptor
+            // before it looks for a client, so it would fail at once, again and again: give others
+            // the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
-                report(system_error(errno, "accept, trying again").what());
+                if (!std::exchange(reported, true)) {
+                    report(failed_call(errno, "accept, trying again").what());
+                }
                 std::this_thread::sleep_for(accept_pause);
                 break;
 
-            default: throw system_error(errno, "accept");
+            default: throw failed_call(errno, "accept");
         }
     }
 }
@@ -91,7 +98,7 @@ Client accept_client(const Fd& listener) {
 void serve_client(const Client& client) {
     try {
         echo(client.fd);
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
         report("client " + to_string(client.address) + ": " + error.what());
     }
 }

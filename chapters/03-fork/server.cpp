@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
+#include <exception>
 #include <span>
-#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "address.hpp"
 #include "check.hpp"
@@ -73,14 +76,16 @@ void serve(Fd& listener) {
         }
         if (child == -1) {
             // A limit on processes, or no memory: this client is turned away and the others stay.
-            report(system_error(errno, "client " + to_string(client.address) + " turned away: fork")
-                       .what());
+            const int error = errno;  // to_string() makes calls of its own.
+            report("client " + to_string(client.address) +
+                   " turned away: " + failed_call(error, "fork").what());
         }
     }  // ~Fd closes the parent's copy. The connection lives on in the child's.
 }
 
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
 Client accept_client(const Fd& listener) {
+    bool reported = false;
     while (true) {
         Client client;
         const int fd = ::accept(listener.get(), client.address.get(), &client.address.length);
@@ -92,8 +97,8 @@ Client accept_client(const Fd& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Something has happened to this one connection on the network, and accept() tells us
-            // (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network, or a firewall forbids
+            // it (accept(2), "Error handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -105,17 +110,20 @@ Client accept_client(const Fd& listener) {
             case ENETUNREACH:
             case EPERM: break;
 
-            // No descriptor or no memory for one more client. It stays in the accept queue, so the
-            // next accept() would fail at once, and the next: give others the time to end.
+            // No descriptor or no memory for one more client. accept() asks for the descriptor
+            // before it looks for a client, so it would fail at once, again and again: give others
+            // the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
-                report(system_error(errno, "accept, trying again").what());
+                if (!std::exchange(reported, true)) {
+                    report(failed_call(errno, "accept, trying again").what());
+                }
                 std::this_thread::sleep_for(accept_pause);
                 break;
 
-            default: throw system_error(errno, "accept");
+            default: throw failed_call(errno, "accept");
         }
     }
 }
@@ -124,7 +132,7 @@ Client accept_client(const Fd& listener) {
 void serve_client(const Client& client) {
     try {
         echo(client.fd);
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
         report("client " + to_string(client.address) + ": " + error.what());
     }
 }

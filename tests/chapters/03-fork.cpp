@@ -52,6 +52,7 @@ TEST_CASE("a child keeps its client's socket and nothing else: no listener, no o
     REQUIRE(children.size() == 10);
     for (const pid_t child : children) {
         REQUIRE(proc::count_sockets(child) == 1);
+        REQUIRE(proc::descriptors(child).size() == 4);  // and stdin, stdout, stderr
     }
 }
 
@@ -70,6 +71,7 @@ TEST_CASE("no child stays a zombie, even when a hundred end at once", "[promise]
     std::vector<Client> clients = connect_clients(server, 100);
     // While the parent is stopped its children all end, and all that it is told is one SIGCHLD.
     server.signal(SIGSTOP);
+    wait_until("the parent has stopped", [&] { return proc::state(server.pid()) == 'T'; });
     clients.clear();
     wait_until("every child has ended", [&] { return proc::count_zombies(server.pid()) == 100; });
     server.signal(SIGCONT);

@@ -3,6 +3,11 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <system_error>
+
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
 
@@ -23,27 +28,38 @@ std::string how_it_is(Server& server) {
     return end + (last_words.empty() ? "" : ", " + last_words.substr(0, last_words.find('\n')));
 }
 
-bool is_sending(const Server& server) {
-    if (proc::is_blocked_in(server.pid(), {SYS_write, SYS_sendto})) {
-        return true;
+/// Notices that a server has come to rest: at fifty looks in a row all its threads and those of its
+/// children were asleep. At a single look one thread may have fallen asleep before another was
+/// woken.
+class RestWatcher {
+public:
+    explicit RestWatcher(const Server& server) : server_(server) {}
+
+    /// Looks once more. True from the fiftieth look at a server asleep on.
+    bool is_at_rest() {
+        std::vector<pid_t> all = proc::children(server_.pid());
+        all.push_back(server_.pid());
+        const bool asleep = std::all_of(all.begin(), all.end(), proc::is_asleep);
+        looks_ = asleep ? looks_ + 1 : 0;
+        return looks_ >= 50;
     }
-    for (const pid_t child : proc::children(server.pid())) {
-        if (proc::is_blocked_in(child, {SYS_write, SYS_sendto})) {
-            return true;
-        }
-    }
-    return false;
-}
+
+private:
+    const Server& server_;
+    int looks_ = 0;
+};
 
 }  // namespace
 
-std::string send_until_server_is_held_back(const Server& server, Client& client) {
+std::string send_until_server_is_held_back(Client& client) {
     const std::string part = random_bytes(64 * 1024);
     std::string all_sent;
-    wait_until("the server is blocked in its write to a client that does not read", [&] {
+    int looks_in_vain = 0;
+    wait_until("the server takes no more bytes", [&] {
         const std::size_t sent = client.send_some(part);
         all_sent += part.substr(0, sent);
-        return sent == 0 && is_sending(server);
+        looks_in_vain = sent == 0 ? looks_in_vain + 1 : 0;
+        return looks_in_vain == 50;
     });
     return all_sent;
 }
@@ -60,28 +76,27 @@ std::string client_gone_before_it_is_answered(const Chapter& chapter) {
     Server server(chapter);
     Client client(server);
     client.exchange("hello");
-    server.signal(SIGSTOP);  // So that the client is gone before the server reads.
+    server.stop_all();  // So that the client is gone before the server reads.
+    // More than one buffer of the server: its first write brings back the reset, its second fails.
     client.send(random_bytes(100 * 1024));
     client.half_close();
     client.close();
-    server.signal(SIGCONT);
+    server.continue_all();
     return how_it_is(server);
 }
 
 std::string stopped_and_continued_while_sending(const Chapter& chapter) {
     const Server server(chapter);
     Client client(server, {.receive_buffer = 16 * 1024});
-    const std::string sent = send_until_server_is_held_back(server, client);
+    std::string sent = send_until_server_is_held_back(client);
     std::string received;
-    for (int i = 0; i < 20 && received.size() < sent.size(); ++i) {
-        // Some room, so that the server's write gets on and is blocked again in the middle of a
+    for (int i = 0; i < 20; ++i) {
+        server.stop_all();
+        server.continue_all();
+        // Some room, so that the server's write gets on and is held up again in the middle of a
         // buffer.
         received += client.receive(40 * 1024);
-        wait_until("the server is blocked in its write again", [&] { return is_sending(server); });
-        server.signal(SIGSTOP);
-        wait_until("the server has stopped", [&] { return proc::state(server.pid()) == 'T'; });
-        server.signal(SIGCONT);
-        wait_until("the server goes on", [&] { return proc::state(server.pid()) != 'T'; });
+        sent += send_until_server_is_held_back(client);
     }
     client.half_close();
     received += client.receive_to_end();
@@ -102,4 +117,79 @@ std::string second_client_beside_a_silent_one(const Chapter& chapter) {
                    return waits || second.has_input();
                });
     return waits ? "the second client waits in the accept queue" : "the second client is served";
+}
+
+std::string served_by_tr(const Chapter& chapter) {
+    const StartSettings settings{.arguments = {"--port", "0", "--exec", "tr a-z A-Z"}};
+    Program server(chapter.server, settings);
+    const std::optional<std::string> line = server.try_read_line();
+    if (!line) {
+        const bool refused =
+            server.wait_for_exit() == "exit 2" &&
+            server.diagnostics().starts_with("error: Option ‘exec’ does not exist");
+        return refused ? "the server takes no other program" : server.diagnostics();
+    }
+    Client client(parse_ready_line(*line));
+    client.send("hello");
+    client.half_close();
+    return "the program's answer: " + client.receive_to_end();
+}
+
+std::string processes_for_100_connections(const Chapter& chapter) {
+    const Server server(chapter);
+    std::set<pid_t> seen;
+    for (int i = 0; i < 100; ++i) {
+        Client client(server);
+        client.exchange("hello");
+        const std::vector<pid_t> now = proc::children(server.pid());
+        seen.insert(now.begin(), now.end());
+        client.half_close();
+        client.receive_to_end();
+    }
+    if (seen.size() >= 100) {
+        return "a process for every connection";
+    }
+    const std::vector<pid_t> now = proc::children(server.pid());
+    return seen == std::set<pid_t>(now.begin(), now.end()) ? "no process for any connection"
+                                                           : "a process for some connections";
+}
+
+std::string third_client_beside_two_silent_ones(const Chapter& chapter,
+                                                const std::vector<std::string>& options) {
+    StartSettings settings;
+    settings.arguments.insert(settings.arguments.end(), options.begin(), options.end());
+    const Server server(chapter, settings);
+    std::vector<Client> silent;
+    for (int i = 0; i < 2; ++i) {
+        silent.emplace_back(server);
+        silent.back().exchange("hello");  // It has been accepted.
+    }
+    Client third(server);
+    third.send("hello");
+    RestWatcher watcher(server);
+    wait_until("the third client is served, or the server is at rest",
+               [&] { return third.has_input() || watcher.is_at_rest(); });
+    if (third.has_input()) {
+        return "the third client is served";
+    }
+    return proc::accept_queue_length(server.endpoint()) == 1
+               ? "the third client waits in the accept queue"
+               : "the third client waits for a thread";
+}
+
+std::string threads_for_200_idle_clients(const Chapter& chapter) {
+    const Server server(chapter);
+    const std::size_t at_first = proc::count_threads(server.pid());
+    std::vector<Client> clients;
+    for (int i = 0; i < 200; ++i) {
+        clients.emplace_back(server);
+    }
+    RestWatcher watcher(server);
+    wait_until("the server is at rest", [&] { return watcher.is_at_rest(); });
+    const std::size_t more = proc::count_threads(server.pid()) - at_first;
+    // A sanitizer may start a thread of its own with the first of ours.
+    if (more >= 200) {
+        return "a thread for every client";
+    }
+    return more <= 1 ? "no thread for any client" : std::to_string(more) + " more threads";
 }

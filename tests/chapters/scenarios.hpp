@@ -3,14 +3,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "support/chapter.hpp"
 #include "support/client.hpp"
 #include "support/server.hpp"
 
-/// Sends without ever receiving until the server reads no more from this client, since it cannot
-/// write either. Returns what was sent.
-std::string send_until_server_is_held_back(const Server& server, Client& client);
+/// Sends without ever receiving until the server takes no more from this client, since it cannot
+/// send either: at fifty looks in a row there was no room. Returns what was sent.
+std::string send_until_server_is_held_back(Client& client);
 
 /// A client is connected and resets the connection: "the server lives", or how it ended and its
 /// last words.
@@ -27,3 +28,21 @@ std::string stopped_and_continued_while_sending(const Chapter& chapter);
 /// One client is connected and silent; a second one sends a line: "the second client is served", or
 /// "the second client waits in the accept queue".
 std::string second_client_beside_a_silent_one(const Chapter& chapter);
+
+/// The server is to have its clients served by `tr`, which makes capitals: "the program's answer:
+/// ...", or "the server takes no other program".
+std::string served_by_tr(const Chapter& chapter);
+
+/// A hundred clients come and go, one after another: "a process for every connection", or "no
+/// process for any connection".
+std::string processes_for_100_connections(const Chapter& chapter);
+
+/// Two clients are connected and silent, a third one sends a line: "the third client is served",
+/// "... waits in the accept queue", or "... waits for a thread" when it has been accepted and
+/// nobody reads from it.
+std::string third_client_beside_two_silent_ones(const Chapter& chapter,
+                                                const std::vector<std::string>& options);
+
+/// Two hundred clients connect and say nothing: "a thread for every client", or "no thread for any
+/// client".
+std::string threads_for_200_idle_clients(const Chapter& chapter);

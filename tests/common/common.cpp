@@ -4,14 +4,18 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <string>
 #include <utility>
 
 #include "address.hpp"
 #include "check.hpp"
 #include "fd.hpp"
 #include "listener.hpp"
+#include "program.hpp"
 #include "support/client.hpp"
 
 namespace {
@@ -53,12 +57,15 @@ TEST_CASE("an Fd that has been moved from closes nothing") {
     REQUIRE(second.get() == number);
 }
 
-TEST_CASE("an Fd that is assigned to closes what it owned before") {
+TEST_CASE("an Fd that is assigned to closes what it owned before, at once") {
     const int before = open_descriptor();
     Fd owner{before};
-    owner = Fd{open_descriptor()};
+    Fd other{open_descriptor()};
+    const int after = other.get();
+    owner = std::move(other);
     REQUIRE_FALSE(is_open(before));
-    REQUIRE(is_open(owner.get()));
+    REQUIRE(owner.get() == after);
+    REQUIRE(is_open(after));
 }
 
 TEST_CASE("an Fd that has been closed does not close the number's next owner") {
@@ -73,7 +80,7 @@ TEST_CASE("an Fd that has been closed does not close the number's next owner") {
 
 TEST_CASE("check() names the call that failed") {
     try {
-        check(::close(-1), "close nothing");
+        check(::close(-1), "close", "nothing");
         FAIL("check() should have thrown");
     } catch (const std::system_error& error) {
         REQUIRE(error.what() == std::string("close nothing: Bad file descriptor"));
@@ -92,6 +99,33 @@ TEST_CASE("the listener is reusable, closed on exec, and its clients send withou
     const Client client(Endpoint{"127.0.0.1", ntohs(port)});
     const Fd accepted{check(::accept(listener.get(), nullptr, nullptr), "accept")};
     REQUIRE(socket_option(accepted, IPPROTO_TCP, TCP_NODELAY) == 1);
+}
+
+TEST_CASE("the accept queue is as long as the backlog that was asked for") {
+    const Fd listener = listen_on({.port = 0, .backlog = 3});
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    check(::getsockopt(listener.get(), IPPROTO_TCP, TCP_INFO, &info, &length), "getsockopt");
+    REQUIRE(info.tcpi_sacked == 3);  // Of a listening socket Linux tells the queue's limit here.
+}
+
+TEST_CASE("report() prints a line with one write and leaves errno alone") {
+    std::array<int, 2> ends{};
+    check(::pipe2(ends.data(), O_CLOEXEC | O_DIRECT),
+          "pipe2");  // A read returns what one write wrote.
+    const Fd reading_end{ends[0]};
+    const Fd real_stderr{::dup(STDERR_FILENO)};
+    check(::dup2(ends[1], STDERR_FILENO), "dup2");
+    ::close(ends[1]);
+    errno = EMFILE;
+    report("a line");
+    const int errno_after = errno;
+    check(::dup2(real_stderr.get(), STDERR_FILENO), "dup2");
+
+    std::array<char, 100> line{};
+    const ssize_t length = check(::read(reading_end.get(), line.data(), line.size()), "read");
+    REQUIRE(std::string(line.data(), static_cast<std::size_t>(length)) == "a line\n");
+    REQUIRE(errno_after == EMFILE);
 }
 
 TEST_CASE("an address reads as people write it") {

@@ -54,13 +54,16 @@ TEST_CASE("a client that closes its sending side still gets all that is to come,
           "[contract]") {
     const Server server;
     Client client(server);
-    const std::string sent = random_bytes(256 * 1024);
-    client.send(sent);
+    const std::string first = random_bytes(240 * 1024);
+    const bool same_at_first = client.exchange(first) == first;
+    REQUIRE(same_at_first);
+    // Small enough for the buffers of the slimmest machine: nothing is read until all has been
+    // sent.
+    const std::string rest = random_bytes(16 * 1024, 2);
+    client.send(rest);
     client.half_close();
-    const std::string received = client.receive_to_end();
-    REQUIRE(received.size() == sent.size());
-    const bool same = received == sent;
-    REQUIRE(same);
+    const bool same_at_last = client.receive_to_end() == rest;
+    REQUIRE(same_at_last);
 }
 
 TEST_CASE("a client that sends nothing and closes its sending side gets end of file",

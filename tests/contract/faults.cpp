@@ -1,16 +1,29 @@
 // From chapter 02 on, no client can end the server.
 
-#include <signal.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
+#include "support/faults.hpp"
 #include "support/proc.hpp"
 #include "support/server.hpp"
 
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::Matches;
+
 namespace {
+
+/// The calls by which servers take a client, receive and send: each chapter has its own.
+const std::string accepting = "accept,accept4";
+const std::string receiving = "read,recvfrom";
+const std::string sending = "sendto";
 
 /// The proof that a server has come through what was done to it.
 void require_echo(const Server& server) {
@@ -23,9 +36,9 @@ void require_echo(const Server& server) {
 TEST_CASE("a client that resets before it is accepted harms nobody", "[contract][from-02]") {
     const Server server;
     for (int i = 0; i < 20; ++i) {
-        server.signal(SIGSTOP);  // So that it certainly has not accepted yet.
+        server.stop_all();  // So that it certainly has not accepted yet.
         Client(server).reset();
-        server.signal(SIGCONT);
+        server.continue_all();
         require_echo(server);
     }
 }
@@ -67,8 +80,146 @@ TEST_CASE("a client that sends for ever and never reads is held back, and gone o
     const Server server;
     {
         Client greedy(server);
-        send_until_server_is_held_back(server, greedy);
+        send_until_server_is_held_back(greedy);
         greedy.reset();
     }
     require_echo(server);
+}
+
+TEST_CASE("a client that is gone before it is answered harms nobody", "[contract][from-02]") {
+    REQUIRE(client_gone_before_it_is_answered(chapter_under_test()) == "the server lives");
+}
+
+TEST_CASE("a send that a stop cuts short is taken up again", "[contract][from-02]") {
+    REQUIRE(stopped_and_continued_while_sending(chapter_under_test()) == "every byte came back");
+}
+
+TEST_CASE("an error of a client's connection is reported with the client's address",
+          "[contract][from-02][own-echo]") {
+    const Server server;
+    Client client(server);
+    client.exchange("hello");
+    client.reset();
+    wait_until("the server reports the client", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Matches("client 127\\.0\\.0\\.1:[0-9]+: [a-z]+: Connection reset by peer\n"));
+}
+
+TEST_CASE("writing to a client that is gone is an error of that client and no signal",
+          "[contract][from-02][own-echo]") {
+    const Server server;
+    Client client(server);
+    client.exchange("hello");
+    server.stop_all();
+    client.send(random_bytes(100 * 1024));
+    client.half_close();
+    client.close();
+    server.continue_all();
+    wait_until("the server reports the client", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(
+        server.diagnostics(),
+        Matches("client 127\\.0\\.0\\.1:[0-9]+: [a-z]+: (Broken pipe|Connection reset by peer)\n"));
+}
+
+TEST_CASE("a client that leaves in good order is not reported", "[contract][from-02]") {
+    const Server server;
+    for (int i = 0; i < 10; ++i) {
+        Client client(server);
+        REQUIRE(client.exchange("hello") == "hello");
+        client.half_close();
+        REQUIRE(client.receive_to_end().empty());
+    }
+    REQUIRE(server.diagnostics().empty());
+}
+
+TEST_CASE("a call that a signal interrupts is made again", "[contract][from-02][own-echo]") {
+    if (!can_inject_faults()) {
+        SKIP("strace may not trace here");
+    }
+    const std::string calls = GENERATE(accepting, receiving, sending);
+    CAPTURE(calls);
+    const Server server;
+    const FaultInjection interrupted(server, calls + ":error=EINTR:when=1+2");
+    wait_until("three calls have been interrupted", [&] {
+        Client client(server);
+        REQUIRE(client.exchange("hello") == "hello");
+        client.half_close();
+        REQUIRE(client.receive_to_end().empty());
+        return interrupted.count() >= 3;
+    });
+    REQUIRE(server.diagnostics().empty());
+}
+
+TEST_CASE("a connection that fails before it is accepted does not stop the server",
+          "[contract][from-02]") {
+    if (!can_inject_faults()) {
+        SKIP("strace may not trace here");
+    }
+    const std::string error =
+        GENERATE("ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",
+                 "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH", "EPERM");
+    CAPTURE(error);
+    const Server server;
+    const FaultInjection failed(server, accepting + ":error=" + error + ":when=1+2");
+    wait_until("three calls have failed", [&] {
+        require_echo(server);
+        return failed.count() >= 3;
+    });
+}
+
+TEST_CASE("a shortage while accepting is said once, and the client is served later",
+          "[contract][from-02]") {
+    if (!can_inject_faults()) {
+        SKIP("strace may not trace here");
+    }
+    const auto [error, words] = GENERATE(table<std::string, std::string>({
+        {"EMFILE", "Too many open files"},
+        {"ENFILE", "Too many open files in system"},
+        {"ENOBUFS", "No buffer space available"},
+        {"ENOMEM", "Cannot allocate memory"},
+    }));
+    CAPTURE(error);
+    const Server server;
+    const FaultInjection shortage(server, accepting + ":error=" + error + ":when=1+2");
+    wait_until("two calls have failed", [&] {
+        require_echo(server);
+        return shortage.count() >= 2;
+    });
+    REQUIRE_THAT(server.diagnostics(), ContainsSubstring("accept, trying again: " + words + "\n"));
+}
+
+TEST_CASE("without a free descriptor the server waits, and serves as soon as there is one",
+          "[contract][from-02]") {
+    const Server server;
+    server.limit(RLIMIT_NOFILE, 4);  // stdin, stdout, stderr and the listener.
+    // Some are still served: Linux takes the descriptor before accept() goes to sleep.
+    wait_until("the server says what it lacks", [&] {
+        Client client(server);
+        client.send("hello");
+        client.half_close();
+        return !server.diagnostics().empty();
+    });
+    REQUIRE_THAT(server.diagnostics(),
+                 ContainsSubstring("accept, trying again: Too many open files\n"));
+    const std::size_t processes = 1 + proc::children(server.pid()).size();
+    using namespace std::chrono_literals;
+    REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
+    REQUIRE(count_lines(server.diagnostics()) <= processes);  // Each says it once.
+
+    server.limit(RLIMIT_NOFILE, 64);
+    require_echo(server);
+}
+
+TEST_CASE("a server whose stderr nobody reads any more lives on", "[contract][from-02]") {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    const Fd writing_end{ends[1]};
+    ::close(ends[0]);
+    const Server server({.stderr_descriptor = writing_end.get()});
+    for (int i = 0; i < 5; ++i) {
+        Client client(server);
+        client.exchange("hello");
+        client.reset();
+        require_echo(server);
+    }
 }

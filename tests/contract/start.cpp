@@ -1,6 +1,7 @@
 // The command line when all is well: the ready line, --help, addresses.
 
-#include <signal.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -12,13 +13,26 @@
 
 using Catch::Matchers::ContainsSubstring;
 
+namespace {
+
+/// Whether a socket can be bound to ::1 here. Containers often have no IPv6.
+bool has_ipv6() {
+    const Fd socket{::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_addr = in6addr_loopback;
+    return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
+
 TEST_CASE("the first line on stdout says where the server listens", "[contract]") {
     Program server(chapter_under_test().server, {});
     const std::string line = server.read_line();
     REQUIRE_THAT(line, Catch::Matchers::Matches("listening on 127\\.0\\.0\\.1:[1-9][0-9]*"));
 }
 
-TEST_CASE("--help names every option and exits with 0", "[contract]") {
+TEST_CASE("the usage names every option, and --help exits with 0", "[contract]") {
     const Run run = run_to_end({.arguments = {"--help"}});
     REQUIRE(run.exit_status == "exit 0");
     for (const char* option : {"--host", "--port", "--backlog", "--help", "9877", "127.0.0.1"}) {
@@ -27,15 +41,21 @@ TEST_CASE("--help names every option and exits with 0", "[contract]") {
     REQUIRE(run.err.empty());
 }
 
-TEST_CASE("the server listens on IPv4 and IPv6 addresses and on names", "[contract]") {
-    const auto [host, address] = GENERATE(table<std::string, std::string>({
-        {"127.0.0.1", "127.0.0.1"},
-        {"127.0.0.2", "127.0.0.2"},
-        {"::1", "::1"},
-    }));
+TEST_CASE("the server listens on the IPv4 address that it was given", "[contract]") {
+    const std::string host = GENERATE("127.0.0.1", "127.0.0.2");
     CAPTURE(host);
     const Server server({.arguments = {"--port", "0", "--host", host}});
-    REQUIRE(server.endpoint().host == address);
+    REQUIRE(server.endpoint().host == host);
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+}
+
+TEST_CASE("the server listens on the IPv6 address that it was given", "[contract]") {
+    if (!has_ipv6()) {
+        SKIP("this machine has no IPv6");
+    }
+    const Server server({.arguments = {"--port", "0", "--host", "::1"}});
+    REQUIRE(server.endpoint().host == "::1");
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");
 }
@@ -54,8 +74,7 @@ TEST_CASE("a server that was killed can be started again on its port at once", "
     REQUIRE(client.exchange("hello") == "hello");
     // The server's side closes first, so its end of the connection goes to TIME_WAIT and holds the
     // port.
-    REQUIRE(::kill(-first.pid(), SIGKILL) == 0);
-    REQUIRE(first.wait_for_exit() == "killed by SIGKILL");
+    first.kill_all();
     REQUIRE(client.receive_to_end().empty());
     client.close();
 

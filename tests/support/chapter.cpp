@@ -20,7 +20,7 @@ Chapter chapter_named(const std::string& name) {
 Chapter find_chapter_under_test() {
     const std::string executable = this_executable().filename();
     Chapter chapter = chapter_named(executable.substr(0, executable.size() - tests_suffix.size()));
-    if (const char* own = std::getenv("SERVER")) {
+    if (const char* own = std::getenv("SERVER"); own != nullptr && *own != '\0') {
         chapter.server = fs::absolute(own);
     }
     return chapter;

@@ -23,14 +23,14 @@ void connect_to(const Fd& socket, const addrinfo& address) {
         return;
     }
     if (errno != EINPROGRESS) {
-        throw system_error(errno, "client: connect");
+        throw failed_call(errno, "client: connect");
     }
     wait_for(socket.get(), POLLOUT, Deadline{}, "for a connection to the server");
     int error = 0;
     socklen_t length = sizeof error;
     check(::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length), "client: getsockopt");
     if (error != 0) {
-        throw system_error(error, "client: connect");
+        throw failed_call(error, "client: connect");
     }
 }
 

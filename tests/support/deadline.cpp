@@ -30,7 +30,7 @@ void wait_for(int fd, short events, const Deadline& deadline, const std::string&
             throw TimedOut("waited " + std::to_string(patience().count()) + " s: " + what);
         }
         if (errno != EINTR) {
-            throw system_error(errno, "poll");
+            throw failed_call(errno, "poll");
         }
     }
 }

@@ -21,6 +21,15 @@ std::vector<Diagnostics>& all_diagnostics() {
     return remembered;
 }
 
+/// The text as it must stand between single quotes of a shell.
+std::string quote_for_shell(const std::string& text) {
+    std::string quoted;
+    for (const char character : text) {
+        quoted += character == '\'' ? "'\\''" : std::string(1, character);
+    }
+    return quoted;
+}
+
 /// Listens to Catch2's events.
 class FailureReport : public Catch::EventListenerBase {
 public:
@@ -39,7 +48,7 @@ public:
         }
         std::cout << "see it happen: ./learn trace " << chapter_under_test().number
                   << "\nonly this test: ./learn test " << chapter_under_test().number << " -R '"
-                  << stats.testInfo->name << "'\n";
+                  << quote_for_shell(stats.testInfo->name) << "'\n";
     }
 };
 

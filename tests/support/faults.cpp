@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <stdexcept>
 
 #include "support/deadline.hpp"
 
@@ -23,8 +24,14 @@ bool is_traced(pid_t process) {
 FaultInjection::FaultInjection(const Server& server, const std::string& fault)
     : strace_("strace",
               {.arguments = {"-f", "-qq", "-e", "trace=" + fault.substr(0, fault.find(':')), "-e",
-                             "inject=" + fault, "-p", std::to_string(server.pid())}}) {
-    wait_until("strace has attached to the server", [&] { return is_traced(server.pid()); });
+                             "signal=none", "-e", "inject=" + fault, "-p",
+                             std::to_string(server.pid())}}) {
+    wait_until("strace has attached to the server", [&] {
+        if (!strace_.is_running()) {
+            throw std::runtime_error("strace has ended: " + strace_.diagnostics());
+        }
+        return is_traced(server.pid());
+    });
 }
 
 std::size_t FaultInjection::count() const {

@@ -1,13 +1,16 @@
 #include "support/proc.hpp"
 
+#include <arpa/inet.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 namespace proc {
@@ -38,6 +41,28 @@ std::vector<std::string> stat_fields(pid_t process) {
 long long stat_number(pid_t process, std::size_t number) {
     const std::vector<std::string> fields = stat_fields(process);
     return fields.size() > number - 3 ? std::stoll(fields[number - 3]) : 0;
+}
+
+/// The value of a line `NAME: value` in /proc/PID/status. Throws std::runtime_error when there is
+/// none.
+std::string status_field(pid_t process, const std::string& name) {
+    std::ifstream file(folder(process) / "status");
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with(name + ":")) {
+            return line.substr(line.find_first_not_of(" \t", name.size() + 1));
+        }
+    }
+    throw std::runtime_error("/proc has no " + name + " of process " + std::to_string(process));
+}
+
+/// Whether the digits of /proc/net/tcp, an IPv4 address as a number of this machine, are this
+/// address. Of an IPv6 address they are taken to be.
+bool is_address(const std::string& digits, const std::string& host) {
+    in_addr address{};
+    if (digits.size() != 8 || ::inet_pton(AF_INET, host.c_str(), &address) != 1) {
+        return digits.size() != 8;
+    }
+    return std::stoul(digits, nullptr, 16) == address.s_addr;
 }
 
 constexpr std::size_t field_parent = 4;
@@ -99,17 +124,45 @@ std::size_t count_threads(pid_t process) {
     return static_cast<std::size_t>(stat_number(process, field_threads));
 }
 
+bool is_asleep(pid_t process) {
+    std::error_code gone_meanwhile;
+    for (const fs::directory_entry& thread :
+         fs::directory_iterator(folder(process) / "task", gone_meanwhile)) {
+        if (state(std::stoi(thread.path().filename())) != 'S') {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::string executable(pid_t process) {
+    std::error_code gone_meanwhile;
+    return fs::read_symlink(folder(process) / "exe", gone_meanwhile);
+}
+
+std::uint64_t handled_signals(pid_t process) {
+    return std::stoull(status_field(process, "SigCgt"), nullptr, 16);
+}
+
+std::uint64_t ignored_signals(pid_t process) {
+    return std::stoull(status_field(process, "SigIgn"), nullptr, 16);
+}
+
 std::chrono::milliseconds cpu_time(pid_t process) {
     const long long ticks =
         stat_number(process, field_user_ticks) + stat_number(process, field_system_ticks);
     return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
 }
 
-std::chrono::milliseconds cpu_time_during(pid_t process, std::chrono::milliseconds stretch) {
-    const std::chrono::milliseconds before = cpu_time(process);
+double cpu_share_during(pid_t process, std::chrono::milliseconds stretch) {
+    using Clock = std::chrono::steady_clock;
+    const std::chrono::milliseconds cpu_before = cpu_time(process);
+    const Clock::time_point before = Clock::now();
     std::this_thread::sleep_for(
         stretch);  // Not a wait for an event: the stretch is what is measured.
-    return cpu_time(process) - before;
+    const std::chrono::duration<double> elapsed = Clock::now() - before;
+    const std::chrono::duration<double> used = cpu_time(process) - cpu_before;
+    return used / elapsed;
 }
 
 std::size_t resident_bytes(pid_t process) {
@@ -118,25 +171,40 @@ std::size_t resident_bytes(pid_t process) {
 }
 
 bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls) {
-    // "running", or the number of the system call that the process sleeps in and its arguments.
-    std::ifstream file(folder(process) / "syscall");
-    long number = -1;
-    return file >> number && state(process) == 'S' &&
-           std::find(system_calls.begin(), system_calls.end(), number) != system_calls.end();
+    std::error_code gone_meanwhile;
+    for (const fs::directory_entry& thread :
+         fs::directory_iterator(folder(process) / "task", gone_meanwhile)) {
+        // "running", or the number of the system call that the thread sleeps in and its arguments.
+        std::ifstream file(thread.path() / "syscall");
+        if (!file && fs::exists(thread.path(), gone_meanwhile)) {
+            throw std::runtime_error(
+                thread.path().string() +
+                "/syscall may not be read here: the rules for ptrace forbid it "
+                "(a container's, or kernel.yama.ptrace_scope)");
+        }
+        long number = -1;
+        if (file >> number && state(std::stoi(thread.path().filename())) == 'S' &&
+            std::find(system_calls.begin(), system_calls.end(), number) != system_calls.end()) {
+            return true;
+        }
+    }
+    return false;
 }
 
 std::size_t accept_queue_length(const Endpoint& listener) {
     for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
         std::ifstream file(table);
         for (std::string line; std::getline(file, line);) {
+            char address[33] = {};
             unsigned port = 0;
             unsigned socket_state = 0;
             unsigned receive_queue = 0;
             const int matched =
-                std::sscanf(line.c_str(), " %*d: %*[0-9A-F]:%X %*[0-9A-F]:%*X %X %*X:%X", &port,
-                            &socket_state, &receive_queue);
+                std::sscanf(line.c_str(), " %*d: %32[0-9A-F]:%X %*[0-9A-F]:%*X %X %*X:%X", address,
+                            &port, &socket_state, &receive_queue);
             constexpr unsigned listening = 0x0A;
-            if (matched == 3 && port == listener.port && socket_state == listening) {
+            if (matched == 4 && port == listener.port && socket_state == listening &&
+                is_address(address, listener.host)) {
                 return receive_queue;
             }
         }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -34,16 +35,30 @@ std::size_t count_sockets(pid_t process);
 
 std::size_t count_threads(pid_t process);
 
+/// Whether every thread of the process is asleep.
+bool is_asleep(pid_t process);
+
+/// The executable that the process runs.
+std::string executable(pid_t process);
+
+/// The signals for which the process has a handler, as a set of bits: signal 1 is the lowest.
+std::uint64_t handled_signals(pid_t process);
+
+/// The signals that the process ignores.
+std::uint64_t ignored_signals(pid_t process);
+
 /// Processor time used so far, user and system.
 std::chrono::milliseconds cpu_time(pid_t process);
 
-/// Processor time used in a stretch of time that begins now.
-std::chrono::milliseconds cpu_time_during(pid_t process, std::chrono::milliseconds stretch);
+/// How much of a processor the process uses in a stretch of time that begins now: 1.0 is a whole
+/// one.
+double cpu_share_during(pid_t process, std::chrono::milliseconds stretch);
 
 /// Memory in RAM, in bytes.
 std::size_t resident_bytes(pid_t process);
 
-/// Whether the process is asleep inside one of these system calls (SYS_read, SYS_sendto, ...).
+/// Whether a thread of the process is asleep inside one of these system calls (SYS_read,
+/// SYS_sendto, ...).
 bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls);
 
 /// How many clients are connected to the listening socket and not yet accepted: Recv-Q of `ss

@@ -13,12 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 
 #include "check.hpp"
 #include "support/deadline.hpp"
 #include "support/failure_report.hpp"
+#include "support/proc.hpp"
 
 namespace {
 
@@ -30,11 +33,34 @@ uid_t unprivileged_user() {
     return 20000 + static_cast<uid_t>(::getpid()) % 40000;
 }
 
+/// The limit on descriptors with which the tests were started, and servers are. The tests' own is
+/// raised as far as it goes: a test may have hundreds of clients.
+const rlimit& descriptor_limit_at_start() {
+    static const rlimit at_start = [] {
+        rlimit limit{};
+        check(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+        const rlimit raised{limit.rlim_max, limit.rlim_max};
+        check(::setrlimit(RLIMIT_NOFILE, &raised), "setrlimit");
+        return limit;
+    }();
+    return at_start;
+}
+
+/// A file in memory that can be executed. Before Linux 6.3 every one could, and there was no flag
+/// for it.
+int create_executable_in_memory() {
+#ifndef MFD_EXEC
+    constexpr unsigned MFD_EXEC = 0x10;
+#endif
+    const int fd = ::memfd_create("server", MFD_CLOEXEC | MFD_EXEC);
+    return fd == -1 && errno == EINVAL ? ::memfd_create("server", MFD_CLOEXEC) : fd;
+}
+
 /// Copies an executable to memory, where every user may run it: a repository often lies where only
 /// its owner can reach it. The copy is gone when the last descriptor and process of it are.
 Fd copy_for_everybody(const fs::path& executable) {
     const Fd original{check(::open(executable.c_str(), O_RDONLY | O_CLOEXEC), "open the server")};
-    Fd copy{check(::memfd_create("server", MFD_CLOEXEC), "memfd_create")};
+    Fd copy{check(create_executable_in_memory(), "memfd_create")};
     while (check(::sendfile(copy.get(), original.get(), nullptr, 1 << 20), "sendfile") > 0) {
     }
     check(::fchmod(copy.get(), 0755), "fchmod");
@@ -53,6 +79,16 @@ Fd copy_for_everybody(const fs::path& executable) {
             ::_exit(127);
         }
     };
+    // Whatever the test's own parent ignores or blocks: a shell without job control ignores SIGINT
+    // for what it runs in the background, and systemd ignores SIGPIPE for its services.
+    for (int number = 1; number < SIGRTMIN; ++number) {
+        ::signal(number, SIG_DFL);
+    }
+    sigset_t no_signals;
+    ::sigemptyset(&no_signals);
+    require(::sigprocmask(SIG_SETMASK, &no_signals, nullptr), "sigprocmask");
+    require(::setrlimit(RLIMIT_NOFILE, &descriptor_limit_at_start()), "setrlimit");
+
     require(::dup2(err, STDERR_FILENO), "dup2");
     require(::dup2(out, STDOUT_FILENO), "dup2");
     require(::setpgid(0, 0), "setpgid");
@@ -129,9 +165,11 @@ Program::Program(const fs::path& executable, const StartSettings& settings)
     }
 
     const uid_t user = unprivileged_user();
+    descriptor_limit_at_start();
     pid_ = check(::fork(), "fork");
     if (pid_ == 0) {
-        become(words.data(), settings, copy, user, out.get(), stderr_->get());
+        become(words.data(), settings, copy, user, out.get(),
+               settings.stderr_descriptor == -1 ? stderr_->get() : settings.stderr_descriptor);
     }
     // The child does the same: whichever of the two comes first, the group is there from now on.
     ::setpgid(pid_, pid_);
@@ -141,10 +179,23 @@ Program::Program(const fs::path& executable, const StartSettings& settings)
 }
 
 Program::~Program() {
+    kill_all();
+    // A server that a sanitizer has ended, or a child of it, may have looked like one that ended by
+    // itself.
+    const std::string words = diagnostics();
+    if (words.find("Sanitizer:") != std::string::npos ||
+        words.find("runtime error:") != std::string::npos) {
+        FAIL_CHECK("a sanitizer has found a fault in the server:\n" << words);
+    }
+}
+
+void Program::kill_all() {
     ::kill(-pid_, SIGKILL);
     // The program first: when it has been waited for, its children have become ours.
     if (!exit_status_) {
-        ::waitpid(pid_, nullptr, 0);
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        exit_status_ = describe(status);
     }
     while (::waitpid(-pid_, nullptr, 0) > 0 || errno == EINTR) {
     }
@@ -154,25 +205,55 @@ void Program::signal(int number) const {
     check(::kill(pid_, number), "kill");
 }
 
+void Program::stop_all() const {
+    check(::kill(-pid_, SIGSTOP), "kill");
+    wait_until("the server and its children have stopped", [this] {
+        std::vector<pid_t> all = proc::children(pid_);
+        all.push_back(pid_);
+        return std::all_of(all.begin(), all.end(), [](pid_t process) {
+            const char state = proc::state(process);
+            return state == 'T' || state == 'Z' || state == '-';
+        });
+    });
+}
+
+void Program::continue_all() const {
+    check(::kill(-pid_, SIGCONT), "kill");
+}
+
 void Program::limit(int resource, rlim_t soft_limit) const {
     // prlimit(2)'s type of `resource` is an enumeration in C++ with glibc, and an int elsewhere.
     const auto which = static_cast<__rlimit_resource>(resource);
-    rlimit limits{};
-    check(::prlimit(pid_, which, nullptr, &limits), "prlimit");
-    limits.rlim_cur = soft_limit;
-    check(::prlimit(pid_, which, &limits, nullptr), "prlimit");
+    std::vector<pid_t> all = proc::children(pid_);
+    all.push_back(pid_);
+    for (const pid_t process : all) {
+        rlimit limits{};
+        if (::prlimit(process, which, nullptr, &limits) == 0) {
+            limits.rlim_cur = soft_limit;
+            ::prlimit(process, which, &limits, nullptr);
+        } else if (errno != ESRCH) {  // A child may have ended since we looked.
+            throw failed_call(errno, "prlimit");
+        }
+    }
 }
 
 std::string Program::read_line() {
+    const std::optional<std::string> line = try_read_line();
+    if (!line) {
+        throw std::runtime_error("the server's stdout has ended, and the server: " +
+                                 wait_for_exit() + ", after this on stderr: " + diagnostics());
+    }
+    return *line;
+}
+
+std::optional<std::string> Program::try_read_line() {
     const Deadline deadline;
     std::string line;
     char byte = 0;
     while (true) {
         wait_for(stdout_.get(), POLLIN, deadline, "for a line on the server's stdout");
         if (check(::read(stdout_.get(), &byte, 1), "read the server's stdout") == 0) {
-            throw std::runtime_error("the server's stdout ended after '" + line +
-                                     "', and the server: " + wait_for_exit() +
-                                     ", after this on stderr: " + diagnostics());
+            return std::nullopt;
         }
         if (byte == '\n') {
             return line;
@@ -224,8 +305,9 @@ Run run_to_end(const StartSettings& settings) {
 }
 
 Server::Server(const Chapter& chapter, const StartSettings& settings)
-    : Program(chapter.server, settings) {
-    const std::string line = read_line();
+    : Program(chapter.server, settings), endpoint_(parse_ready_line(read_line())) {}
+
+Endpoint parse_ready_line(const std::string& line) {
     const std::string before_address = "listening on ";
     const std::size_t colon = line.rfind(':');
     if (!line.starts_with(before_address) || colon == std::string::npos) {
@@ -236,5 +318,9 @@ Server::Server(const Chapter& chapter, const StartSettings& settings)
     if (host.starts_with('[') && host.ends_with(']')) {
         host = host.substr(1, host.size() - 2);  // IPv6
     }
-    endpoint_ = {host, static_cast<std::uint16_t>(std::stoi(line.substr(colon + 1)))};
+    return {host, static_cast<std::uint16_t>(std::stoi(line.substr(colon + 1)))};
+}
+
+std::size_t count_lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }

@@ -19,6 +19,7 @@ struct StartSettings {
     std::optional<rlim_t> max_processes{};  ///< RLIMIT_NPROC; root is exempt, so with unprivileged
     std::vector<int> closed_descriptors{};  ///< of 0, 1, 2: those that are closed at the start
     std::string stdout_path{};              ///< a file to be stdout, instead of the test's pipe
+    int stderr_descriptor = -1;             ///< to be stderr, instead of a file that the test reads
     bool unprivileged = false;  ///< as a user that limits on processes and ports hold for
 };
 
@@ -34,15 +35,28 @@ public:
 
     pid_t pid() const { return pid_; }
 
+    /// Kills the program and everything that it has started, and waits until nothing of it is left.
+    void kill_all();
+
+    /// Stops the program and everything that it has started (SIGSTOP), and waits until it stands
+    /// still: a signal takes its time, and until then a server may still accept or answer.
+    void stop_all() const;
+
+    /// Lets all of it go on.
+    void continue_all() const;
+
     /// Sends a signal to the program alone, not to its children.
     void signal(int number) const;
 
-    /// Changes one of the program's resource limits (setrlimit(2)) while it runs.
+    /// Changes a resource limit (setrlimit(2)) of the program and of its children while they run.
     void limit(int resource, rlim_t soft_limit) const;
 
     /// The next line on stdout without its line feed; throws std::runtime_error when stdout ends
     /// first.
     std::string read_line();
+
+    /// The same, or nothing when stdout ends first.
+    std::optional<std::string> try_read_line();
 
     /// Everything that is still to come on stdout, up to its end.
     std::string read_to_end();
@@ -80,6 +94,9 @@ struct Endpoint {
     std::uint16_t port;
 };
 
+/// Where a server listens, by its ready line. Throws std::runtime_error when it is none.
+Endpoint parse_ready_line(const std::string& line);
+
 /// A server that has printed its ready line. The one of the chapter under test, if none is named.
 class Server : public Program {
 public:
@@ -91,3 +108,6 @@ public:
 private:
     Endpoint endpoint_;
 };
+
+/// The number of line feeds: of complete lines, of a server's diagnostics for instance.
+std::size_t count_lines(const std::string& text);
