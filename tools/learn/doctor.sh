@@ -49,10 +49,10 @@ report_missing() { # PART
       if [[ $1 == catch2 ]] && wants_backports; then
         package="-t bookworm-backports catch2"
       fi
-      report missing "$1: sudo apt-get install $package"
+      report missing "$1: $(print_sudo)apt-get install $package"
       ;;
-    dnf) report missing "$1: sudo dnf install $package" ;;
-    pacman) report missing "$1: sudo pacman -S --needed $package" ;;
+    dnf) report missing "$1: $(print_sudo)dnf install $package" ;;
+    pacman) report missing "$1: $(print_sudo)pacman -S --needed $package" ;;
     *) report missing "$1" ;;
   esac
   return 1
@@ -128,7 +128,7 @@ check_tcpdump() {
   elif may_capture; then
     report ok "tcpdump, and you may capture"
   else
-    report note "tcpdump, but you may not capture: use sudo, or sudo setcap cap_net_raw+ep $(command -v tcpdump)"
+    report note "tcpdump, but you may not capture: $(explain_capture_right)"
   fi
 }
 

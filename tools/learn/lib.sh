@@ -208,6 +208,7 @@ end_group() { # EXIT-CODE
     done
     kill -KILL -- "-$LEARN_GROUP" 2>/dev/null || true
   fi
+  give_build_back
   exit "$1"
 }
 
@@ -228,6 +229,8 @@ build() { # PRESET TARGET...
   local preset=$1 folder lock
   shift
   folder=$(find_build_folder "$preset")
+  demand_writable build
+  demand_writable "$folder"
   mkdir -p build/.learn
   exec {lock}>build/.learn/lock
   if ! flock --nonblock "$lock"; then
@@ -236,11 +239,51 @@ build() { # PRESET TARGET...
   fi
 
   configure "$preset" "$folder"
-  say "building $* ..."
+  say "building $* ...$(estimate_build "$folder" "$@")"
   run_quietly cmake --build --preset "$preset" --target "$@" ||
     die 1 "building $* failed; what the compiler says is above"
 
   exec {lock}>&-  # so that what runs next does not hold the lock
+}
+
+# Prints a warning when a build will take its time: all of it, and most of that is not there yet.
+estimate_build() { # FOLDER TARGET...
+  local folder=$1 name count=0 missing=0
+  [[ $2 == all ]] || return 0
+  while read -r name; do
+    ((count += 1))
+    [[ -x $folder/bin/$name && -x $folder/bin/$name-tests ]] || ((missing += 1))
+  done < <(list_chapters)
+  if ((2 * missing > count)); then
+    printf ' (this takes a minute or two; ./learn -v test shows it)'
+  fi
+}
+
+# Ends the command when somebody else's files are in the way: a folder in which the caller may not write, or,
+# left there by another user's build, a file. What does not exist yet is looked for in the project's folder.
+demand_writable() { # FOLDER
+  local path=$LEARN_ROOT/$1 hindrance
+  [[ -e $path ]] || path=$LEARN_ROOT
+  if [[ ! -w $path ]]; then
+    hindrance=$path
+  else
+    [[ $path != "$LEARN_ROOT" ]] || return 0
+    hindrance=$(find "$path" ! -type l ! -writable ! -uid "$EUID" -print -quit 2>/dev/null) || true
+    [[ $hindrance ]] || return 0
+  fi
+  die 1 "you may not write to $hindrance: it belongs to $(stat -c '%U (%A)' "$hindrance");" \
+    "work in a copy of your own, or have it given to you: $(print_sudo)chown -R $(id -un) $path"
+}
+
+# What root has built under sudo goes to whoever called sudo: his next ./learn could not write there otherwise.
+give_build_back() {
+  local folder folders=()
+  ((EUID == 0 && ${SUDO_UID:-0} != 0)) || return 0
+  for folder in build build-*; do
+    [[ ! -d $folder ]] || folders+=("$folder")
+  done
+  ((${#folders[@]} == 0)) || chown -R --from=root "$SUDO_UID:${SUDO_GID:-}" "${folders[@]}" ||
+    warn "what was built belongs to root now; give it back: sudo chown -R $SUDO_UID ${folders[*]}"
 }
 
 configure() { # PRESET FOLDER
@@ -270,22 +313,24 @@ fits_cache() { # CACHE
 }
 
 run_quietly() { # COMMAND...
-  local log=build/.learn/build.log
+  local log=build/.learn/build.log status=0
   if [[ ${LEARN_VERBOSE:-} ]]; then
-    run_in_group "$@" >&2
+    run_in_group "$@" >&2 || status=$?
   else
     run_in_group "$@" &>"$log" || {
-      local status=$?
+      status=$?
       cat "$log" >&2
-      return "$status"
     }
   fi
+  give_build_back
+  return "$status"
 }
 
 # Builds a chapter's server and becomes the program tools/observe/COMMAND.mjs, which looks into it. Of the options
-# that it has, those that end with = take a value. What follows `--` goes to it as it is.
+# that it has, those that end with = take a value. What follows `--` goes to it as it is. With --pid the server
+# runs already: then there is no chapter, and nothing to build.
 exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
-  local command=$1 known=" $2 " chapter="" options=()
+  local command=$1 known=" $2 " chapter="" runs_already="" option options=()
   local tool=tools/observe/$command.mjs
   shift 2
   while (($#)); do
@@ -295,13 +340,15 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
         break
         ;;
       -*)
+        option=$1
         if [[ $known == *" ${1%%=*}= "* ]]; then
-          options+=("$1")
           if [[ $1 != *=* ]]; then
             (($# > 1)) || die_of_usage "$command" "$1 needs a value"
-            options+=("$2")
+            option=$1=$2  # in one word even a value like -1 is taken for one
             shift
           fi
+          options+=("$option")
+          [[ $option != --pid=* ]] || runs_already=1
         elif [[ $known == *" $1 "* ]]; then
           options+=("$1")
         else
@@ -315,13 +362,19 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
     esac
     shift
   done
-  [[ $chapter ]] || chapter=$(find_last_chapter)
   [[ -f $tool ]] || die 1 "$tool is missing: this copy of the project is not complete"
+  LEARN_USAGE=$(print_usage "$command")  # what the tool prints when it refuses a value
+  export LEARN_USAGE
 
+  if [[ $runs_already ]]; then
+    [[ ! $chapter ]] || die_of_usage "$command" "--pid is for a server that runs already: name no chapter beside it"
+    need "$command"
+    exec node "$tool" "${options[@]}"
+  fi
+  [[ $chapter ]] || chapter=$(find_last_chapter)
   need build "$command"
   if [[ $command == capture ]]; then
-    may_capture || die 77 "only root may capture packets here: use sudo ./learn capture, or let everybody do it with" \
-      "sudo setcap cap_net_raw+ep $(command -v tcpdump)"
+    may_capture || die 77 "you may not capture packets here: $(explain_capture_right)"
   fi
   build default "$chapter"
   exec node "$tool" "$chapter" "build/bin/$chapter" "${options[@]}"

@@ -24,12 +24,13 @@ main() {
   exec "build/bin/$chapter" "$@"
 }
 
-# Says how a client reaches the server that these options start.
+# Says how a client reaches the server that these options start; nothing where they will not start one.
 print_how_to_talk() { # SERVER-OPTION...
   local host=127.0.0.1 port=9877 hint
   while (($#)); do
     case $1 in
       --help) return ;;
+      --host | --port) (($# > 1)) || return 0 ;;&
       --host) host=${2:-} ;;
       --host=*) host=${1#*=} ;;
       --port) port=${2:-} ;;
@@ -37,12 +38,15 @@ print_how_to_talk() { # SERVER-OPTION...
     esac
     shift
   done
+  if [[ ! $host || ! $port =~ ^[0-9]{1,5}$ ]] || ((10#$port > 65535)); then
+    return
+  fi
   case $host in
     0.0.0.0) host=127.0.0.1 ;;
     ::) host=::1 ;;
   esac
   hint="nc -N $host $port"
-  if [[ $port == 0 ]]; then
+  if ((10#$port == 0)); then
     hint="nc -N $host PORT, with the port from the server's first line"
   fi
   has_any nc || hint+=" (nc is in the package netcat-openbsd)"

@@ -84,6 +84,16 @@ may_capture() {
   tcpdump -i lo -d >/dev/null 2>&1
 }
 
+# Prints how a tcpdump that may not capture gets the right.
+explain_capture_right() {
+  if ((EUID == 0)); then
+    printf '%s' "root may not either (in a container: run it with --cap-add=NET_RAW)"
+  else
+    printf 'use sudo ./learn capture, or let everybody do it with sudo setcap cap_net_raw+ep %s' "$(command -v tcpdump)"
+    printf ' (setcap is in the package libcap2-bin on Debian)'
+  fi
+}
+
 # Prints the compiler that CMake will choose.
 find_compiler() {
   local candidate
@@ -200,8 +210,8 @@ install_parts() { # PART...
   mapfile -t packages < <(list_packages "$@")
   case $(find_package_manager) in
     apt) install_with_apt "${packages[@]}" ;;
-    dnf) die 1 "missing: ${packages[*]}; install with: sudo dnf install ${packages[*]}" ;;
-    pacman) die 1 "missing: ${packages[*]}; install with: sudo pacman -S --needed ${packages[*]}" ;;
+    dnf) die 1 "missing: ${packages[*]}; install with: $(print_sudo)dnf install ${packages[*]}" ;;
+    pacman) die 1 "missing: ${packages[*]}; install with: $(print_sudo)pacman -S --needed ${packages[*]}" ;;
     *) die 1 "missing: ${packages[*]}; install them with this system's package manager, then try again" ;;
   esac
 }
@@ -265,7 +275,8 @@ get_consent() {
   esac
 }
 
-print_sudo() { ((EUID == 0)) || printf 'sudo '; }
+# Prints what stands before a command that only root may run; nothing for root, and where there is no sudo.
+print_sudo() { ((EUID == 0)) || ! has_any sudo || printf 'sudo '; }
 
 run_as_root() { # COMMAND...
   if ((EUID == 0)); then

@@ -13,9 +13,13 @@
 #   ./learn test --preset asan
 
 main() {
-  local chapter="" preset=default regex="" server=${SERVER:-} words=()
+  local chapter="" preset=default regex="" server="" words=()
   while (($#)); do
     case $1 in
+      --server=* | --preset=*)
+        set -- "${1%%=*}" "${1#*=}" "${@:2}"  # as two words
+        continue
+        ;;
       -R | --server | --preset)
         [[ ${2:-} ]] || die_of_usage test "$1 needs a value"
         case $1 in
@@ -25,12 +29,11 @@ main() {
         esac
         shift
         ;;
-      --server=*) server=${1#*=} ;;
-      --preset=*) preset=${1#*=} ;;
       --) ;;
       -*) die_of_usage test "test has no option $1" ;;
       *)
         if [[ $chapter ]]; then
+          ! is_chapter "$1" || die_of_usage test "test takes one chapter; or all, without a number"
           words+=("$1")
         else
           chapter=$(find_chapter "$1")
@@ -50,12 +53,33 @@ main() {
   fi
 
   need test
+  [[ ! $regex ]] || demand_regex "$regex"
   if [[ $chapter ]]; then
     build "$preset" "$chapter-tests"
   else
     build "$preset" all
   fi
   run_tests "$chapter" "$preset" "$regex" "$server"
+}
+
+# Is WORD the number or the whole name of a chapter? A part of a name, such as fork, may well be a test's word.
+is_chapter() { # WORD
+  # By the environment: awk would look for escape sequences in the value of -v.
+  list_chapters | word=$1 awk '
+    BEGIN { word = ENVIRON["word"] }
+    $0 == word || (word ~ /^[0-9]+$/ && $0 + 0 == word + 0) { found = 1 }
+    END { exit !found }'
+}
+
+# ctest complains of a regular expression that it cannot read, and then finds no test. It is asked before the
+# build, in an empty folder, for it leaves a folder of its own behind.
+demand_regex() { # REGEX
+  local folder complaint
+  folder=$(mktemp -d)
+  complaint=$(cd "$folder" && ctest -N -R "$1" 2>&1 | sed -n 's/^RegularExpression::[a-z]*(): //p')
+  rm -rf "$folder"
+  complaint=${complaint%%$'\n'*}
+  [[ ! $complaint ]] || die 2 "ctest cannot read the regular expression '$1': ${complaint%.}"
 }
 
 print_regex_of_words() { # WORD...
@@ -80,7 +104,7 @@ run_tests() { # CHAPTER PRESET REGEX SERVER
   [[ ! $chapter ]] || selection+=(-L "^$chapter\$")
   [[ ! $regex ]] || selection+=(-R "$regex")
   # shellcheck disable=SC2064  # these two files, whatever the variables hold then
-  trap "rm -f '$report' '$started'" EXIT
+  trap "rm -f '$report' '$started'; give_build_back" EXIT
   touch "$started"
 
   unset SERVER

@@ -1,17 +1,18 @@
 # shellcheck shell=bash
-# ./learn watch [CHAPTER] [--clients N] [--once] [-- SERVER-OPTION...]
+# ./learn watch [CHAPTER | --pid PID] [--once] [--clients N] [--interval MS] [--port P] [-- SERVER-OPTION...]
 # Show the processes, threads, descriptors and sockets of a chapter's running server, live.
 #
-# It says how to connect: talk to the server with nc in another terminal, and see the picture change.
+# It says how to connect: talk to the server with nc -N in another terminal, and see the picture change.
 #
 #   --clients N      connect N clients of its own, each of which has had an echo and stays (with --once: 2)
 #   --once           one picture as text, and end
 #   --interval MS    how often to look, in milliseconds
 #   --port P         where the server listens; any free port by default
-#   --pid PID        watch a server that runs already
+#   --pid PID        watch a server that runs already; nothing is built or started
 #
 #   ./learn watch 3
 #   ./learn watch 3 --clients 5
+#   ./learn watch --pid 4711
 
 main() {
   exec_tool watch "--once --clients= --interval= --port= --pid=" "$@"

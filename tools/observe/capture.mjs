@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Shows the packets of a short session with a chapter's server, as tcpdump sees them.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { makePainter } from './colour.mjs';
 import { readChoice, readCommandLine } from './command-line.mjs';
@@ -11,14 +11,14 @@ import { runTool } from './program.mjs';
 import { QuietWatcher } from './quiet.mjs';
 import { demandExecutable, startServer } from './run-server.mjs';
 import { runOneClient, runResettingClient } from './session.mjs';
-import { readSocketTable } from './socket-table.mjs';
 import { TcpConnection } from './tcp-states.mjs';
+import { lookForTimeWait } from './time-wait.mjs';
 import { becomesTrue, patience, waitFor } from './waits.mjs';
 
 const usage = 'capture NAME EXECUTABLE [--plain] [--session one|reset]';
 const sessions = { one: ['one client', runOneClient], reset: ['a client that resets', runResettingClient] };
 const howToGetTheRight = 'capture as root (sudo ./learn capture 3), '
-  + 'or give tcpdump the right once: sudo setcap cap_net_raw+ep "$(command -v tcpdump)"';
+  + 'or give tcpdump the right once: sudo setcap cap_net_raw+ep "$(command -v tcpdump)" (setcap is in the package libcap2-bin on Debian)';
 
 runTool('capture', usage, async (scope) => {
   const options = readCommandLine(process.argv.slice(2), { plain: { type: 'boolean' }, session: { type: 'string' } });
@@ -48,7 +48,7 @@ async function record(scope, server, runSession) {
   }
 
   await runSession({ scope, server, step });
-  const verdict = await findTimeWait(steps, server.port);
+  const verdict = await findTimeWait(connection);
   await tcpdump.stop();
   return { steps, verdict };
 }
@@ -96,31 +96,16 @@ async function startTcpdump(scope, port, onPacket) {
 }
 
 /** Who the packets say is in TIME_WAIT, and whether the kernel says so too: one sentence. */
-async function findTimeWait(steps, port) {
-  const states = steps.flatMap(({ packets }) => packets).at(-1)?.states ?? {};
+async function findTimeWait({ states, ports }) {
   const expected = Object.keys(states).filter((side) => states[side] === 'TIME_WAIT').join(' and ') || 'nobody';
   let found;
   await becomesTrue(() => {
-    found = lookForTimeWait(port);
+    found = lookForTimeWait(ports);
     return found.side === expected;
   }, 1000, 50);
   const agreed = found.side === expected ? `${found.source} agrees` : `${found.source} says: ${found.side}`;
   return expected === 'nobody' ? `in TIME_WAIT: nobody (${agreed})`
     : `in TIME_WAIT: the ${expected}, who sent the first FIN (${agreed})`;
-}
-
-/** {side, source}: which side's socket is in TIME_WAIT, by ss or, where it is missing, by /proc. */
-function lookForTimeWait(port) {
-  const filter = ['state', 'time-wait', `( sport = :${port} or dport = :${port} )`];
-  const ss = spawnSync('ss', ['-tanH', ...filter], { encoding: 'utf8', timeout: 5000 });
-  const hasSs = ss.status === 0;
-  const localPorts = hasSs
-    ? [...ss.stdout.matchAll(/^\s*\d+\s+\d+\s+\S+:(\d+)\s+\S+:\d+/gm)].map(([, local]) => Number(local))
-    : readSocketTable()
-      .filter(({ state, local, peer }) => state === 'TIME_WAIT' && [local.port, peer.port].includes(port))
-      .map(({ local }) => local.port);
-  const sides = new Set(localPorts.map((local) => (local === port ? 'server' : 'client')));
-  return { side: [...sides].sort().join(' and ') || 'nobody', source: hasSs ? 'ss -tan' : '/proc/net/tcp' };
 }
 
 function renderCapture(steps, verdict, title, plain) {

@@ -2,17 +2,22 @@
 
 import { styleOfRole } from './colour.mjs';
 
-/** The lines of the picture. `heading` are lines to put above it. */
-export function drawPicture({ tasks, descriptors, sockets }, paint, heading = []) {
-  return [
+/**
+ * The lines of the picture. `heading` are lines to put above it. Where they are more than `rows`, what a
+ * process has inherited from the server as stdin, stdout and stderr is left out.
+ */
+export function drawPicture({ tasks, descriptors, sockets }, paint, { heading = [], rows = Infinity } = {}) {
+  const draw = (isShort) => [
     ...heading,
     '',
     ...drawTasks(tasks, paint),
     '',
-    ...drawDescriptors(descriptors, paint),
-    '',
     ...drawSockets(sockets, paint),
+    '',
+    ...drawDescriptors(descriptors, paint, isShort),
   ];
+  const lines = draw(false);
+  return lines.length > rows ? draw(true) : lines;
 }
 
 function drawTasks(tasks, paint) {
@@ -48,11 +53,32 @@ export function drawBranches(depths) {
   });
 }
 
-function drawDescriptors(descriptors, paint) {
+function drawDescriptors(descriptors, paint, isShort) {
   const width = Math.max(0, ...descriptors.map(({ role }) => role.length));
-  const lines = descriptors.flatMap(({ role, list }) => list.map(({ number, what }, index) =>
-    `${paint(styleOfRole(role), (index === 0 ? role : '').padEnd(width))}  ${String(number).padStart(3)}  ${what}`));
+  const inherited = foldStandard(descriptors.find(({ role }) => role === 'server')?.list ?? [])[0]?.what;
+  const lines = descriptors.flatMap(({ role, list }) => foldStandard(list)
+    .filter(({ what }) => !(isShort && role !== 'server' && what === inherited))
+    .map(({ numbers, what }, index) =>
+      `${paint(styleOfRole(role), (index === 0 ? role : '').padEnd(width))}  ${numbers.padStart(3)}  ${what}`));
   return [paint('bold', 'descriptors'), ...lines];
+}
+
+const standardNames = ['stdin', 'stdout', 'stderr'];
+
+/** The rows of a process: stdin, stdout and stderr share one, those that go to the same place share a word there. */
+function foldStandard(list) {
+  const standard = list.filter(({ number }) => number < standardNames.length);
+  const groups = [];
+  for (const { number, what } of standard) {
+    if (groups.at(-1)?.what === what) groups.at(-1).names.push(standardNames[number]);
+    else groups.push({ what, names: [standardNames[number]] });
+  }
+  const numbers = [...new Set([standard[0]?.number, standard.at(-1)?.number])].join('-');
+  const text = groups.map(({ what, names }) => `${names.join(', ')}: ${what}`).join('; ');
+  return [
+    ...(standard.length > 0 ? [{ numbers, what: text }] : []),
+    ...list.slice(standard.length).map(({ number, what }) => ({ numbers: String(number), what })),
+  ];
 }
 
 function drawSockets(sockets, paint) {

@@ -59,6 +59,16 @@ export function readStatus(pid, thread, key) {
   return text === null ? null : new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? null;
 }
 
+/** Whether the kernel tells us what a process has open: it does to its owner and to root. */
+export function mayLookInto(pid) {
+  try {
+    readdirSync(`/proc/${pid}/fd`);
+    return true;
+  } catch (error) {
+    return error.code !== 'EACCES' && error.code !== 'EPERM';
+  }
+}
+
 /** The open descriptors of a process: [{number, target}], where target is "/dev/null" or "socket:[4711]". */
 export function listDescriptors(pid) {
   return listNumbers(`${pid}/fd`).flatMap((number) => {

@@ -24,11 +24,12 @@ export class Observer {
   }
 
   /**
-   * {address, tasks, descriptors, sockets}, or null when the server is gone:
-   *   address      {address, port} of the listening socket, or null
+   * {listeners, tasks, descriptors, sockets}, or null when the server is gone:
+   *   listeners    [{address, port, pid}] the listening sockets, each with the first process of the tree that has it
+   *                open: the server's own come first
    *   tasks        [{role, pid, depth, state, blockedIn, cpuSeconds, cpuShare (null at the first look), memoryKib, threads}],
    *                in the order of the tree; threads follow their process, without memory and threads
-   *   descriptors  [{role, pid, list: [{number, what}]}]
+   *   descriptors  [{role, pid, list: [{number, what}]}], where `what` is "pipe" or "listener 127.0.0.1:9877"
    *   sockets      [{whose, state, local, peer, toRead, toSend, waiting}]; a listener has `waiting`, the others the
    *                bytes `toRead` and `toSend`
    */
@@ -37,15 +38,21 @@ export class Observer {
     if (processes.length === 0) return null;
     const table = readSocketTable(this.#root);
     const owners = new Map(); // inode to the roles that have the socket open
+    const firstOwners = new Map(); // inode to the first process that has it open
     const descriptors = processes.map(({ stat, role }) => {
       const list = listDescriptors(stat.pid).filter((descriptor) => !isInherited(descriptor));
-      for (const { target } of list) addOwner(owners, inodeOf(target), role);
-      return { role, pid: stat.pid, list: list.map(({ number, target }) => ({ number, what: describeTarget(number, target, table) })) };
+      for (const { target } of list) {
+        addOwner(owners, inodeOf(target), role);
+        if (!firstOwners.has(inodeOf(target))) firstOwners.set(inodeOf(target), stat.pid);
+      }
+      return { role, pid: stat.pid, list: list.map(({ number, target }) => ({ number, what: describeTarget(target, table) })) };
     });
-    const listeners = table.filter(({ state, inode }) => state === 'LISTEN' && owners.has(inode));
-    const ports = new Set(listeners.map(({ local }) => local.port));
+    const listeners = table.filter(({ state, inode }) => state === 'LISTEN' && owners.has(inode))
+      .map(({ local, inode }) => ({ ...local, pid: firstOwners.get(inode) }))
+      .sort((a, b) => Number(b.pid === this.#root) - Number(a.pid === this.#root));
+    const ports = new Set(listeners.map(({ port }) => port));
     return {
-      address: listeners[0]?.local ?? null,
+      listeners,
       tasks: processes.flatMap((process) => this.#describeProcess(process)),
       descriptors: descriptors.filter(({ list }) => list.length > 0),
       sockets: table.filter(({ local, peer }) => ports.has(local.port) || ports.has(peer.port))
@@ -134,18 +141,15 @@ function addOwner(owners, inode, role) {
   owners.get(inode).push(role);
 }
 
-const standardNames = ['stdin', 'stdout', 'stderr'];
-
-function describeTarget(number, target, table) {
-  const name = standardNames[number] ? `${standardNames[number]}: ` : '';
+function describeTarget(target, table) {
   const inode = inodeOf(target);
   if (!Number.isNaN(inode)) {
     const socket = table.find((row) => row.inode === inode);
-    if (socket === undefined) return `${name}local socket`;
-    if (socket.state === 'LISTEN') return `${name}listener ${describeEndpoint(socket.local)}`;
-    return `${name}connection from ${describeEndpoint(socket.peer)}`;
+    if (socket === undefined) return 'local socket';
+    if (socket.state === 'LISTEN') return `listener ${describeEndpoint(socket.local)}`;
+    return `connection from ${describeEndpoint(socket.peer)}`;
   }
-  return name + target.replace(/^(pipe):\[\d+\]$/, '$1').replace(/^anon_inode:\[?(\w+)\]?$/, '$1');
+  return target.replace(/^(pipe):\[\d+\]$/, '$1').replace(/^anon_inode:\[?(\w+)\]?$/, '$1');
 }
 
 // A pipe or socket that this command has too, under the same number, comes from the shell that started both.

@@ -80,5 +80,8 @@ function explain(error, name, usage) {
   if (error instanceof Interrupted) return;
   const isExpected = error instanceof Problem;
   process.stderr.write(`${name}: ${isExpected ? error.message : error.stack}\n`);
-  if (error instanceof UsageProblem) process.stderr.write(`usage: ${usage}\n`);
+  if (!(error instanceof UsageProblem)) return;
+  // ./learn hands down how it is itself called: that is what the learner has typed.
+  const learnUsage = process.env.LEARN_USAGE;
+  process.stderr.write(learnUsage ? `usage: ${learnUsage}   (more: ./learn help ${name})\n` : `usage: ${usage}\n`);
 }

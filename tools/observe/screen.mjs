@@ -26,14 +26,25 @@ export class Screen {
     }
   }
 
-  /** Draws the lines over what stood there; what does not fit is cut off. */
-  draw(lines) {
-    if (!this.#isOpen) return;
-    const columns = process.stdout.columns || 80; // 0 where a terminal does not know
-    const rows = process.stdout.rows || 24;
-    const fitting = lines.length > rows ? [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more lines`] : lines;
-    process.stdout.write(`\x1b[H${fitting.map((line) => `${cutLine(line, columns)}\x1b[K`).join('\r\n')}\x1b[J`);
+  get rows() {
+    return process.stdout.rows || 24; // 0 where a terminal does not know
   }
+
+  /** Draws the lines over what stood there, and `footer` below them; of the lines, what does not fit is cut off. */
+  draw(lines, footer) {
+    if (!this.#isOpen) return;
+    const columns = process.stdout.columns || 80;
+    const text = fitLines(lines, footer, this.rows).map((line) => `${cutLine(line, columns)}\x1b[K`).join('\r\n');
+    process.stdout.write(`\x1b[H${text}\x1b[J`);
+  }
+}
+
+/** At most `rows` lines, of which the last ones are those of `footer`. */
+export function fitLines(lines, footer, rows) {
+  const room = Math.max(0, rows - footer.length);
+  if (lines.length <= room) return [...lines, ...footer];
+  const kept = lines.slice(0, Math.max(0, room - 1));
+  return [...kept, `… ${lines.length - kept.length} more lines`, ...footer].slice(-rows);
 }
 
 /** At most `width` visible characters: colours (\x1b[...m) take no room, and are kept. */

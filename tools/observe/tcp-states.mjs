@@ -7,11 +7,17 @@ const other = { client: 'server', server: 'client' };
 
 export class TcpConnection {
   #serverPort;
+  #clientPort = null;
   #isReset = false;
   #sides = { client: newSide('CLOSED'), server: newSide('LISTEN') };
 
   constructor(serverPort) {
     this.#serverPort = serverPort;
+  }
+
+  /** {client, server}; the client's is null before the first packet. */
+  get ports() {
+    return { client: this.#clientPort, server: this.#serverPort };
   }
 
   get states() {
@@ -26,6 +32,7 @@ export class TcpConnection {
    */
   observe(packet) {
     const from = packet.sourcePort === this.#serverPort ? 'server' : 'client';
+    this.#clientPort ??= from === 'client' ? packet.sourcePort : packet.destinationPort;
     const [sender, receiver] = [this.#sides[from], this.#sides[other[from]]];
     const { flags, payload } = packet;
     if (flags.has('syn')) sender.first ??= packet.seq;

@@ -7,7 +7,7 @@ import { makePainter } from './colour.mjs';
 import { readCommandLine, readNumber } from './command-line.mjs';
 import { drawPicture } from './picture.mjs';
 import { Problem, UsageProblem } from './problem.mjs';
-import { readStat } from './proc.mjs';
+import { mayLookInto, readStat } from './proc.mjs';
 import { Observer } from './processes.mjs';
 import { runTool } from './program.mjs';
 import { QuietWatcher } from './quiet.mjs';
@@ -20,6 +20,7 @@ const usage = 'watch NAME EXECUTABLE [--once] [--clients N] [--interval MS] [--p
   + '       watch --pid PID [--once] [--clients N] [--interval MS]';
 const shortSilence = 200; // ms of quiet after which a client of ours is taken to wait its turn
 const lastDiagnostics = 5; // lines
+const howToFindServers = "the servers that run: pgrep -a '^[0-9]{2}-'";
 
 runTool('watch', usage, async (scope) => {
   const settings = readSettings(process.argv.slice(2));
@@ -59,13 +60,26 @@ function splitAtDashes(words) {
 
 async function startWatched(scope, { name, executable, serverOptions }) {
   const server = await startServer(scope, executable, { options: serverOptions });
-  return { name, pid: server.group, process: server, waitForQuiet: makeQuietWait(server.group) };
+  const address = { address: server.host, port: server.port };
+  return { name, pid: server.group, address, process: server, waitForQuiet: makeQuietWait(server.group) };
 }
 
 function findServer(pid) {
   const stat = readStat(pid);
-  if (stat === null || stat.state === 'Z') throw new Problem(`no process ${pid} runs; the servers that do: pgrep -a '^[0-9]{2}-'`);
-  return { name: stat.name, pid, process: null, waitForQuiet: makeQuietWait(stat.group) };
+  if (stat === null || stat.state === 'Z') throw new Problem(`no process ${pid} runs; ${howToFindServers}`);
+  if (!mayLookInto(pid)) throw new Problem(`process ${pid} (${stat.name}) belongs to somebody else; look into it as root: sudo ./learn watch --pid ${pid}`);
+  return { name: stat.name, pid, address: demandOwnListener(pid, stat.name), process: null, waitForQuiet: makeQuietWait(stat.group) };
+}
+
+/** The address on which the process itself listens: a shell from which a server was started is not that server. */
+function demandOwnListener(pid, name) {
+  const listeners = new Observer(pid).look()?.listeners ?? [];
+  const own = listeners.find((listener) => listener.pid === pid);
+  if (own !== undefined) return own;
+  const advice = listeners.length > 0
+    ? `process ${listeners[0].pid} (${readStat(listeners[0].pid)?.name}), which descends from it, has one: ./learn watch --pid ${listeners[0].pid}`
+    : howToFindServers;
+  throw new Problem(`process ${pid} (${name}) has no listening socket of its own; ${advice}`);
 }
 
 function makeQuietWait(group) {
@@ -76,12 +90,10 @@ function makeQuietWait(group) {
 /** Connects clients that send a line, wait for its echo, and stay. A server may let some of them wait. */
 async function connectClients(scope, count, server) {
   if (count === 0) return;
-  const address = new Observer(server.pid).look()?.address;
-  if (!address) throw new Problem(`${server.name} has no listening socket to which clients could connect`);
-  const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.address] ?? address.address;
+  const host = nameHost(server);
   for (let number = 1; number <= count; number += 1) {
     const client = new Client(scope, `client ${number}`);
-    await client.connect({ host, port: address.port });
+    await client.connect({ host, port: server.address.port });
     client.send('hello\n');
     await comesBeforeSilence(client, server.waitForQuiet, 'hello\n', shortSilence);
   }
@@ -91,7 +103,7 @@ async function connectClients(scope, count, server) {
 async function drawOnce(server, observer, settings) {
   const seen = observer.look();
   if (seen === null) throw await describeEnd(server);
-  const lines = drawPicture(seen, makePainter(), drawHeading(server, seen, settings.clients));
+  const lines = drawPicture(seen, makePainter(), { heading: drawHeading(server, settings.clients) });
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -102,23 +114,28 @@ async function drawForEver(scope, server, observer, settings) {
     const seen = observer.look();
     if (seen === null) throw await describeEnd(server);
     const diagnostics = (server.process?.diagnostics ?? '').split('\n').filter(Boolean).slice(-lastDiagnostics);
-    screen.draw([
-      ...drawPicture(seen, paint, drawHeading(server, seen, settings.clients)),
+    const footer = [
       ...(diagnostics.length > 0 ? ['', paint('bold', "the server's stderr"), ...diagnostics] : []),
       '',
       paint('faint', server.process ? 'q ends the server and everything else' : 'q ends this picture; the server goes on'),
-    ]);
+    ];
+    const heading = drawHeading(server, settings.clients);
+    screen.draw(drawPicture(seen, paint, { heading, rows: screen.rows - footer.length }), footer);
     await sleep(settings.interval);
   }
 }
 
-function drawHeading({ name, pid }, { address }, clients) {
-  if (address === null) return [`${name}, process ${pid}: no listening socket`];
+function drawHeading(server, clients) {
   const own = clients === 0 ? '' : `, with ${clients} client${clients === 1 ? '' : 's'} of this command`;
   return [
-    `${name} listens on ${describeEndpoint(address)}${own}`,
-    `connect from another terminal: nc -N ${address.address} ${address.port}   (each line that you type comes back; Ctrl-D ends it)`,
+    `${server.name} listens on ${describeEndpoint(server.address)}${own}`,
+    `in another terminal: nc -N ${nameHost(server)} ${server.address.port}   (each line comes back; Ctrl-D ends it)`,
   ];
+}
+
+/** The address by which a client on this machine reaches the server: one that stands for all addresses is none. */
+function nameHost({ address: { address } }) {
+  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address;
 }
 
 async function describeEnd(server) {

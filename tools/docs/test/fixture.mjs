@@ -190,6 +190,7 @@ const projectFiles = {
   'chapters/02-robust/CMakeLists.txt': 'chapter(02)\n',
   'common/fd.hpp': '#pragma once\n\n// Owns a descriptor.\nstruct Fd {\n  int value = -1;\n};\n',
   'tests/chapters/02-robust.cpp': 'TEST_CASE("the second client waits", "[limit]") {\n  CHECK(true);\n}\n',
+  'tools/learn/help.sh': 'echo\n',
   'tools/learn/trace.sh': 'echo\n',
   'docs/01-iterative.md': chapterText('Iterative', codeMarkers, { isFirst: true }),
   'docs/02-robust.md': chapterText('Robust', diffMarkers),

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseStat } from '../proc.mjs';
-import { drawBranches } from '../picture.mjs';
-import { cutLine } from '../screen.mjs';
+import { drawBranches, drawPicture } from '../picture.mjs';
+import { cutLine, fitLines } from '../screen.mjs';
 import { describeEndpoint, parseSocketTable } from '../socket-table.mjs';
 import { describeBlockedCall } from '../syscalls.mjs';
 
@@ -54,6 +54,50 @@ test('the call in which a thread is blocked', () => {
 
 test('the branches of a tree', () => {
   assert.deepEqual(drawBranches([0, 1, 2, 2, 1, 2]), ['', '├─ ', '│  ├─ ', '│  └─ ', '└─ ', '   └─ ']);
+});
+
+const task = (role, depth) => ({ role, pid: 1, depth, state: 'asleep', blockedIn: '', cpuSeconds: 0, cpuShare: null });
+const standard = (first, others) => [{ number: 0, what: first }, { number: 1, what: others }, { number: 2, what: others }];
+const seen = {
+  tasks: [task('server', 0), task('child 1', 1), task('child 2', 1)],
+  sockets: [{ whose: 'server', state: 'LISTEN', local: 'here:1', peer: '', toRead: null, toSend: null, waiting: 0 }],
+  descriptors: [
+    { role: 'server', list: [...standard('/dev/null', 'pipe'), { number: 3, what: 'listener here:1' }] },
+    { role: 'child 1', list: [...standard('/dev/null', 'pipe'), { number: 4, what: 'connection from there:2' }] },
+    { role: 'child 2', list: [{ number: 0, what: 'connection from there:3' }, { number: 1, what: 'connection from there:3' }] },
+  ],
+};
+const plain = (_, text) => text;
+
+test('sockets come before descriptors; stdin, stdout and stderr share a line', () => {
+  const lines = drawPicture(seen, plain, { heading: ['the heading'] });
+  assert.deepEqual(lines.slice(0, 2), ['the heading', '']);
+  assert.ok(lines.findIndex((line) => line.startsWith('sockets')) < lines.indexOf('descriptors'));
+  assert.deepEqual(lines.slice(lines.indexOf('descriptors') + 1), [
+    'server   0-2  stdin: /dev/null; stdout, stderr: pipe',
+    '           3  listener here:1',
+    'child 1  0-2  stdin: /dev/null; stdout, stderr: pipe',
+    '           4  connection from there:2',
+    'child 2  0-1  stdin, stdout: connection from there:3',
+  ]);
+});
+
+test('where rows are short, what a child has inherited as stdin, stdout and stderr is left out', () => {
+  const all = drawPicture(seen, plain);
+  assert.deepEqual(drawPicture(seen, plain, { rows: all.length }), all);
+  const short = drawPicture(seen, plain, { rows: all.length - 1 });
+  assert.deepEqual(short.slice(short.indexOf('descriptors') + 1), [
+    'server   0-2  stdin: /dev/null; stdout, stderr: pipe',
+    '           3  listener here:1',
+    'child 1    4  connection from there:2',
+    'child 2  0-1  stdin, stdout: connection from there:3',
+  ]);
+});
+
+test('the last line of a screen stays, whatever else is cut off', () => {
+  assert.deepEqual(fitLines(['a', 'b'], ['keys'], 3), ['a', 'b', 'keys']);
+  assert.deepEqual(fitLines(['a', 'b', 'c'], ['keys'], 3), ['a', '… 2 more lines', 'keys']);
+  assert.deepEqual(fitLines(['a', 'b', 'c'], ['stderr', 'keys'], 1), ['keys']);
 });
 
 test('a line is cut by what is seen of it', () => {

@@ -98,6 +98,39 @@ test('watch looks at a server that runs already, and lets it run', { skip: missi
   }
 });
 
+test('watch --pid wants a process that listens itself, and names the one that does', { skip: missing }, async () => {
+  const shell = spawn('sh', ['-c', '"$0" --port 0; true', executableOf('02-robust')], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await once(shell.stdout, 'data');
+    const { code, err } = await runTool('watch', ['--pid', String(shell.pid), '--once']);
+    assert.equal(code, 1);
+    const [, pid] = /^watch: process \d+ \(sh\) has no listening socket of its own; process (\d+) \(02-robust\), .*: \.\/learn watch --pid \1\n$/.exec(err) ?? [];
+    assert.ok(pid, err);
+    const result = await runTool('watch', ['--pid', pid, '--once']);
+    assertCleanSuccess(result);
+    assert.match(result.out, /^02-robust listens on 127\.0\.0\.1:\d+\n/);
+    assert.ok(result.out.split('\n')[1].length <= 100, result.out);
+  } finally {
+    process.kill(-shell.pid);
+    await once(shell, 'exit');
+  }
+});
+
+test('watch --pid: no such process, and one that does not listen', async () => {
+  const nobody = await runTool('watch', ['--pid', '4194304', '--once']);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.err, /^watch: no process 4194304 runs; the servers that run: pgrep/);
+  const deaf = await runTool('watch', ['--pid', String(process.pid), '--once']);
+  assert.equal(deaf.code, 1);
+  assert.match(deaf.err, /has no listening socket of its own/);
+});
+
+test("the usage is the learner's when ./learn has handed it down", async () => {
+  const { code, err } = await runTool('trace', ['x', 'y', '--session', 'three'], { environment: { LEARN_USAGE: './learn trace [CHAPTER]' } });
+  assert.equal(code, 2);
+  assert.match(err, /\nusage: \.\/learn trace \[CHAPTER\] {3}\(more: \.\/learn help trace\)\n$/);
+});
+
 const interruptible = [['trace', noTrace, 'strace'], ['capture', noCapture, 'tcpdump'], ['watch', missing, '01-iterative']];
 for (const [tool, skip, started] of interruptible) {
   for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {

@@ -27,7 +27,7 @@ export function skipWithout(...names) {
 export async function runTool(name, words, { environment = {}, whileRunning = () => {} } = {}) {
   const mark = `${process.pid}.${Math.random()}`; // What the tool starts inherits it.
   const folder = mkdtempSync(join(tmpdir(), 'learn-test-'));
-  const env = { ...process.env, LEARN_TEST_MARK: mark, TMPDIR: folder, ...environment };
+  const env = { ...process.env, LEARN_TEST_MARK: mark, LEARN_USAGE: '', TMPDIR: folder, ...environment };
   const child = spawn(process.execPath, [join(tools, `${name}.mjs`), ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => whileRunning(child, (out += text)));

@@ -37,6 +37,11 @@ test('the handshake', () => {
   assert.deepEqual(seen.map(({ kind }) => kind), ['handshake', 'handshake', 'handshake']);
 });
 
+test('the ports are those of the first packet', () => {
+  assert.deepEqual(observeAll([]).connection.ports, { client: null, server });
+  assert.deepEqual(observeAll(handshake).connection.ports, { client, server });
+});
+
 test('numbers count from the SYN, also where they wrap around', () => {
   const { seen } = observeAll([...handshake, ...echo]);
   assert.deepEqual(seen.map(({ seq, ack }) => [seq, ack]), [[0, null], [0, 1], [1, 1], [1, 1], [1, 7], [1, 7], [7, 7]]);
