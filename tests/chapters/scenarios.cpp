@@ -10,6 +10,7 @@
 
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
+#include "support/rest.hpp"
 
 namespace {
 
@@ -27,27 +28,6 @@ std::string how_it_is(Server& server) {
     const std::string last_words = server.diagnostics();
     return end + (last_words.empty() ? "" : ", " + last_words.substr(0, last_words.find('\n')));
 }
-
-/// Notices that a server has come to rest: at fifty looks in a row all its threads and those of its
-/// children were asleep. At a single look one thread may have fallen asleep before another was
-/// woken.
-class RestWatcher {
-public:
-    explicit RestWatcher(const Server& server) : server_(server) {}
-
-    /// Looks once more. True from the fiftieth look at a server asleep on.
-    bool is_at_rest() {
-        std::vector<pid_t> all = proc::children(server_.pid());
-        all.push_back(server_.pid());
-        const bool asleep = std::all_of(all.begin(), all.end(), proc::is_asleep);
-        looks_ = asleep ? looks_ + 1 : 0;
-        return looks_ >= 50;
-    }
-
-private:
-    const Server& server_;
-    int looks_ = 0;
-};
 
 }  // namespace
 
@@ -184,8 +164,7 @@ std::string threads_for_200_idle_clients(const Chapter& chapter) {
     for (int i = 0; i < 200; ++i) {
         clients.emplace_back(server);
     }
-    RestWatcher watcher(server);
-    wait_until("the server is at rest", [&] { return watcher.is_at_rest(); });
+    wait_until_at_rest(server);
     const std::size_t more = proc::count_threads(server.pid()) - at_first;
     // A sanitizer may start a thread of its own with the first of ours.
     if (more >= 200) {

@@ -13,6 +13,7 @@
 #include "support/deadline.hpp"
 #include "support/faults.hpp"
 #include "support/proc.hpp"
+#include "support/rest.hpp"
 #include "support/server.hpp"
 
 using Catch::Matchers::ContainsSubstring;
@@ -134,7 +135,7 @@ TEST_CASE("a client that leaves in good order is not reported", "[contract][from
 
 TEST_CASE("a call that a signal interrupts is made again", "[contract][from-02][own-echo]") {
     if (!can_inject_faults()) {
-        SKIP("strace may not trace here");
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const std::string calls = GENERATE(accepting, receiving, sending);
     CAPTURE(calls);
@@ -153,7 +154,7 @@ TEST_CASE("a call that a signal interrupts is made again", "[contract][from-02][
 TEST_CASE("a connection that fails before it is accepted does not stop the server",
           "[contract][from-02]") {
     if (!can_inject_faults()) {
-        SKIP("strace may not trace here");
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const std::string error =
         GENERATE("ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",
@@ -170,7 +171,7 @@ TEST_CASE("a connection that fails before it is accepted does not stop the serve
 TEST_CASE("a shortage while accepting is said once, and the client is served later",
           "[contract][from-02]") {
     if (!can_inject_faults()) {
-        SKIP("strace may not trace here");
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const auto [error, words] = GENERATE(table<std::string, std::string>({
         {"EMFILE", "Too many open files"},
@@ -191,6 +192,7 @@ TEST_CASE("a shortage while accepting is said once, and the client is served lat
 TEST_CASE("without a free descriptor the server waits, and serves as soon as there is one",
           "[contract][from-02]") {
     const Server server;
+    wait_until_at_rest(server);
     server.limit(RLIMIT_NOFILE, 4);  // stdin, stdout, stderr and the listener.
     // Some are still served: Linux takes the descriptor before accept() goes to sleep.
     wait_until("the server says what it lacks", [&] {

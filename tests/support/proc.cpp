@@ -69,6 +69,7 @@ constexpr std::size_t field_parent = 4;
 constexpr std::size_t field_user_ticks = 14;
 constexpr std::size_t field_system_ticks = 15;
 constexpr std::size_t field_threads = 20;
+constexpr std::size_t field_reserved_bytes = 23;
 constexpr std::size_t field_resident_pages = 24;
 
 }  // namespace
@@ -163,6 +164,10 @@ double cpu_share_during(pid_t process, std::chrono::milliseconds stretch) {
     const std::chrono::duration<double> elapsed = Clock::now() - before;
     const std::chrono::duration<double> used = cpu_time(process) - cpu_before;
     return used / elapsed;
+}
+
+std::size_t reserved_bytes(pid_t process) {
+    return static_cast<std::size_t>(stat_number(process, field_reserved_bytes));
 }
 
 std::size_t resident_bytes(pid_t process) {

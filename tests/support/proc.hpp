@@ -54,6 +54,9 @@ std::chrono::milliseconds cpu_time(pid_t process);
 /// one.
 double cpu_share_during(pid_t process, std::chrono::milliseconds stretch);
 
+/// Addresses that are in use, in bytes, whether there is memory behind them or not (VmSize).
+std::size_t reserved_bytes(pid_t process);
+
 /// Memory in RAM, in bytes.
 std::size_t resident_bytes(pid_t process);
 

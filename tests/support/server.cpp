@@ -103,9 +103,6 @@ Fd copy_for_everybody(const fs::path& executable) {
     // The server does not outlive a test that is killed; its children see their clients vanish.
     // Comes after setresuid(), which would undo it (prctl(2)).
     require(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
-    // Where the Yama module lets only ancestors trace, this lets FaultInjection do it too.
-    // Elsewhere it fails, and does not matter.
-    ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
     // The server starts with descriptors 0, 1 and 2, whatever else the test was given by its own
     // parent.
     require(::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC), "close_range");

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./learn capture [CHAPTER] [--session NAME] [--plain]
+# ./learn capture [CHAPTER] [--session NAME] [--plain] [-- SERVER-OPTION...]
 # Show the packets of a short session with a chapter's server, as tcpdump sees them.
 #
 # Only root, or a tcpdump with the capability cap_net_raw, may capture: ./learn doctor says whether you may.

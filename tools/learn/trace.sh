@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./learn trace [CHAPTER] [--session NAME] [--plain]
+# ./learn trace [CHAPTER] [--session NAME] [--plain] [-- SERVER-OPTION...]
 # Show the system calls of a short session with a chapter's server, both sides labelled.
 #
 #   --session NAME   one (a client, the default), two (one of them silent), or reset (it ends with a reset)
@@ -7,6 +7,7 @@
 #
 #   ./learn trace 3
 #   ./learn trace 2 --session two
+#   ./learn trace 5 -- --workers 2
 
 main() {
   exec_tool trace "--plain --session=" "$@"

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { makePainter } from './colour.mjs';
-import { readChoice, readCommandLine } from './command-line.mjs';
+import { readChoice, readCommandLine, splitAtDashes } from './command-line.mjs';
 import { PcapReader } from './pcap.mjs';
 import { Problem, Unavailable } from './problem.mjs';
 import { runTool } from './program.mjs';
@@ -15,16 +15,17 @@ import { TcpConnection } from './tcp-states.mjs';
 import { lookForTimeWait } from './time-wait.mjs';
 import { becomesTrue, patience, waitFor } from './waits.mjs';
 
-const usage = 'capture NAME EXECUTABLE [--plain] [--session one|reset]';
+const usage = 'capture NAME EXECUTABLE [--plain] [--session one|reset] [-- SERVER-OPTION...]';
 const sessions = { one: ['one client', runOneClient], reset: ['a client that resets', runResettingClient] };
 const howToGetTheRight = 'capture as root (sudo ./learn capture 3), '
   + 'or give tcpdump the right once: sudo setcap cap_net_raw+ep "$(command -v tcpdump)" (setcap is in the package libcap2-bin on Debian)';
 
 runTool('capture', usage, async (scope) => {
-  const options = readCommandLine(process.argv.slice(2), { plain: { type: 'boolean' }, session: { type: 'string' } });
+  const [words, serverOptions] = splitAtDashes(process.argv.slice(2));
+  const options = readCommandLine(words, { plain: { type: 'boolean' }, session: { type: 'string' } });
   const [sessionName, runSession] = sessions[readChoice(options, 'session', Object.keys(sessions))];
   demandExecutable(options.executable);
-  const server = await startServer(scope, options.executable);
+  const server = await startServer(scope, options.executable, { options: ['--port', '0', ...serverOptions] });
   const { steps, verdict } = await record(scope, server, runSession);
   process.stdout.write(renderCapture(steps, verdict, `${options.name}, ${sessionName}: the packets`, options.plain));
 });

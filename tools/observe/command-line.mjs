@@ -29,6 +29,12 @@ function parse(words, options) {
   }
 }
 
+/** The words before `--`, which are ours, and those behind it, which are the server's. */
+export function splitAtDashes(words) {
+  const at = words.indexOf('--');
+  return at === -1 ? [words, []] : [words.slice(0, at), words.slice(at + 1)];
+}
+
 /** The whole number of an option, or `fallback` when it was not given. Throws UsageProblem. */
 export function readNumber(values, option, { fallback, minimum, maximum }) {
   const text = values[option];

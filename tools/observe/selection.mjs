@@ -14,7 +14,7 @@ export function selectItems(items) {
   const files = new Map(); // pid to the set of descriptors that are files
   const filesOf = (pid) => files.get(pid) ?? files.set(pid, new Set()).get(pid);
   let isFirst = true;
-  return items.filter((item) => {
+  return leaveOutFailedSearches(items).filter((item) => {
     if (item.kind !== 'call') return true;
     const wasFirst = isFirst;
     isFirst = false;
@@ -26,6 +26,13 @@ export function selectItems(items) {
     }
     return isWorthALine(item, own);
   });
+}
+
+// execvp() tries one folder of PATH after another; which ones there are says nothing of the server.
+function leaveOutFailedSearches(items) {
+  const isExec = (item) => item.kind === 'call' && item.name === 'execve';
+  const found = new Set(items.filter((item) => isExec(item) && item.result === '0').map(({ pid }) => pid));
+  return items.filter((item) => !(isExec(item) && item.result.startsWith('-1 ENOENT') && found.has(item.pid)));
 }
 
 function isWorthALine({ name, args, result }, files) {

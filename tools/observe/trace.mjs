@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makePainter, styleOfRole } from './colour.mjs';
-import { readChoice, readCommandLine } from './command-line.mjs';
+import { readChoice, readCommandLine, splitAtDashes } from './command-line.mjs';
 import { closeBracket } from './describe-calls.mjs';
 import { resolveInterruptions } from './interruptions.mjs';
 import { Unavailable } from './problem.mjs';
@@ -22,17 +22,18 @@ import { joinCalls, parseStrace } from './strace-lines.mjs';
 import { tellStory } from './story.mjs';
 import { tracedCalls } from './syscalls.mjs';
 
-const usage = 'trace NAME EXECUTABLE [--plain] [--session one|two|reset]';
+const usage = 'trace NAME EXECUTABLE [--plain] [--session one|two|reset] [-- SERVER-OPTION...]';
 const sessions = { one: ['one client', runOneClient], two: ['two clients', runTwoClients], reset: ['a client that resets', runResettingClient] };
 const spinningLead = 50; // ms: see step() below
 const fewTurns = 20; // up to here a count is exact in every run; a loop that spins comes by thousands
 
 runTool('trace', usage, async (scope) => {
-  const options = readCommandLine(process.argv.slice(2), { plain: { type: 'boolean' }, session: { type: 'string' } });
+  const [words, serverOptions] = splitAtDashes(process.argv.slice(2));
+  const options = readCommandLine(words, { plain: { type: 'boolean' }, session: { type: 'string' } });
   const [sessionName, runSession] = sessions[readChoice(options, 'session', Object.keys(sessions))];
   demandExecutable(options.executable);
   demandStrace();
-  const { text, steps, end } = await record(scope, options.executable, runSession);
+  const { text, steps, end } = await record(scope, options.executable, serverOptions, runSession);
   const items = selectItems(resolveInterruptions(joinCalls(parseStrace(text))));
   const story = tellStory(items, steps, end);
   process.stdout.write(renderStory(story, `${options.name}, ${sessionName}: strace of the server`, options.plain));
@@ -50,14 +51,14 @@ function demandStrace() {
 }
 
 /** Runs the session under strace. Returns the trace's text and the steps with the times of their starts. */
-async function record(scope, executable, runSession) {
+async function record(scope, executable, serverOptions, runSession) {
   const folder = mkdtempSync(join(tmpdir(), 'learn-trace-'));
   scope.defer(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'trace');
   // A file, not a pipe: a pipe would be one more descriptor of the server and shift the numbers of its own.
   const wrapper = ['strace', '-f', '-q', '-ttt', '-T', '-s', '80', '-e', `trace=${tracedCalls}`, '-o', file, '--'];
   const steps = [{ title: 'the server starts', start: 0 }];
-  const server = await startServer(scope, executable, { wrapper });
+  const server = await startServer(scope, executable, { options: ['--port', '0', ...serverOptions], wrapper });
   const quiet = new QuietWatcher(server.group);
   const isBusy = async () => !(await quiet.wait());
   steps[0].isBusy = await isBusy();

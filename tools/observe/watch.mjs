@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './client.mjs';
 import { makePainter } from './colour.mjs';
-import { readCommandLine, readNumber } from './command-line.mjs';
+import { readCommandLine, readNumber, splitAtDashes } from './command-line.mjs';
 import { drawPicture } from './picture.mjs';
 import { Problem, UsageProblem } from './problem.mjs';
 import { mayLookInto, readStat } from './proc.mjs';
@@ -51,11 +51,6 @@ function readSettings(words) {
     interval: readNumber(options, 'interval', { fallback: 500, minimum: 20, maximum: 60_000 }),
     serverOptions: ['--port', String(port), ...serverOptions],
   };
-}
-
-function splitAtDashes(words) {
-  const at = words.indexOf('--');
-  return at === -1 ? [words, []] : [words.slice(0, at), words.slice(at + 1)];
 }
 
 async function startWatched(scope, { name, executable, serverOptions }) {

@@ -1,0 +1,168 @@
+// Chapter 04: another program serves the client, in a process of its own.
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <wordexp.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "listener.hpp"
+#include "program.hpp"
+
+constexpr std::chrono::milliseconds accept_pause{100};
+
+struct Client {
+    Fd fd;
+    Address address;
+};
+
+using Words = std::vector<std::string>;
+
+Words split(const std::string& command);
+void reap_ended_children();
+void serve(const Fd& listener, const Words& command);
+Client accept_client(const Fd& listener);
+[[noreturn]] void become(Words command, const Client& client);
+
+int main(int argc, char** argv) {
+    Words command;
+    const Option exec{"exec", "COMMAND", "program that serves a client, with its arguments", "cat",
+                      [&command](const std::string& value) { command = split(value); }};
+    return run_program(argc, argv, {exec}, [&command](const Options& options) {
+        const Fd listener = listen_on(options);
+        reap_ended_children();
+        announce(listener);
+        serve(listener, command);
+    });
+}
+
+/// Splits a command into words as a shell does, with its quotes and variables, but without starting
+/// one.
+Words split(const std::string& command) {
+    wordexp_t expanded{};
+    const int failure = ::wordexp(command.c_str(), &expanded, WRDE_NOCMD | WRDE_UNDEF);
+    Words words;
+    if (failure == 0) {
+        words.assign(expanded.we_wordv, expanded.we_wordv + expanded.we_wordc);
+        ::wordfree(&expanded);
+    }
+    if (words.empty()) {
+        throw std::invalid_argument("--exec wants a program and its arguments, not '" + command +
+                                    "'");
+    }
+    return words;
+}
+
+/// Has every child taken off the process table as soon as it has ended, from now on.
+void reap_ended_children() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+        // The handler may run between a failed call and the look at its errno.
+        const int saved_errno = errno;
+        // Signals of a kind do not queue: one SIGCHLD means "at least one child has ended", and the
+        // loop takes all that have (UNP 5.10).
+        while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+        }
+        errno = saved_errno;
+    };
+    // Without SA_RESTART a signal makes accept() return EINTR, and accept_client() goes back to it.
+    action.sa_flags = SA_NOCLDSTOP;
+    check(::sigaction(SIGCHLD, &action, nullptr), "sigaction SIGCHLD");
+}
+
+/// Gives every client a process of its own, for ever.
+void serve(const Fd& listener, const Words& command) {
+    while (true) {
+        const Client client = accept_client(listener);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            become(command, client);
+        }
+        if (child == -1) {
+            // A limit on processes, or no memory: this client is turned away and the others stay.
+            const int error = errno;  // to_string() makes calls of its own.
+            report("client " + to_string(client.address) +
+                   " turned away: " + failed_call(error, "fork").what());
+        }
+    }  // ~Fd closes the parent's copy. The connection lives on in the child's.
+}
+
+/// Waits for the next client. Throws std::system_error only when the listener itself is broken.
+Client accept_client(const Fd& listener) {
+    bool reported = false;
+    while (true) {
+        Client client;
+        const int fd =
+            ::accept4(listener.get(), client.address.get(), &client.address.length, SOCK_CLOEXEC);
+        if (fd != -1) {
+            client.fd = Fd{fd};
+            return client;
+        }
+        switch (errno) {
+            // A signal came first. Nothing is lost; ask again.
+            case EINTR: break;
+
+            // Something has happened to this one connection on the network, or a firewall forbids
+            // it (accept(2), "Error handling"). The next client may be waiting already.
+            case ECONNABORTED:
+            case EPROTO:
+            case ENETDOWN:
+            case ENOPROTOOPT:
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH:
+            case EPERM: break;
+
+            // No descriptor or no memory for one more client. accept() asks for the descriptor
+            // before it looks for a client, so it would fail at once, again and again: give others
+            // the time to end.
+            case EMFILE:
+            case ENFILE:
+            case ENOBUFS:
+            case ENOMEM:
+                if (!std::exchange(reported, true)) {
+                    report(failed_call(errno, "accept, trying again").what());
+                }
+                std::this_thread::sleep_for(accept_pause);
+                break;
+
+            default: throw failed_call(errno, "accept");
+        }
+    }
+}
+
+/// Turns this process into the program that serves the client, with the client's socket as its
+/// stdin and stdout. Of what the server has opened it gets nothing but that.
+void become(Words command, const Client& client) {
+    std::vector<char*> arguments;
+    for (std::string& word : command) {
+        arguments.push_back(word.data());
+    }
+    arguments.push_back(nullptr);
+
+    // The copies that dup2() makes stay open across exec. Listener and client have the flag
+    // close-on-exec: the kernel closes them when exec has succeeded.
+    check(::dup2(client.fd.get(), STDIN_FILENO), "dup2");
+    check(::dup2(client.fd.get(), STDOUT_FILENO), "dup2");
+    ::execvp(arguments.front(), arguments.data());
+
+    // Still here: exec comes back only when it has failed. 127 is what a shell exits with then.
+    const int error = errno;  // to_string() makes calls of its own.
+    report("client " + to_string(client.address) + ": " +
+           failed_call(error, "exec", command.front()).what());
+    ::_exit(127);
+}

@@ -1,0 +1,189 @@
+// Chapter 05: a fixed family of processes.
+
+#include <signal.h>
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "chapters/scenarios.hpp"
+#include "support/client.hpp"
+#include "support/deadline.hpp"
+#include "support/faults.hpp"
+#include "support/proc.hpp"
+#include "support/server.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+StartSettings with_workers(int count) {
+    return {.arguments = {"--port", "0", "--workers", std::to_string(count)}};
+}
+
+/// The workers, once there are as many as there should be.
+std::vector<pid_t> wait_for_workers(const Server& server, std::size_t count) {
+    std::vector<pid_t> workers;
+    wait_until("there are " + std::to_string(count) + " workers", [&] {
+        workers = proc::children(server.pid());
+        return workers.size() == count && proc::count_zombies(server.pid()) == 0;
+    });
+    std::sort(workers.begin(), workers.end());
+    return workers;
+}
+
+}  // namespace
+
+TEST_CASE("connections cost no processes", "[why]") {
+    REQUIRE(processes_for_100_connections(chapter_before()) == "a process for every connection");
+    REQUIRE(processes_for_100_connections(chapter_under_test()) == "no process for any connection");
+}
+
+TEST_CASE("as many workers as were asked for, and no more, whatever the clients do", "[promise]") {
+    const Server server(with_workers(3));
+    const std::vector<pid_t> workers = wait_for_workers(server, 3);
+    for (int i = 0; i < 20; ++i) {
+        Client client(server);
+        REQUIRE(client.exchange("hello") == "hello");
+        if (i % 2 == 0) {
+            client.reset();
+        }
+    }
+    REQUIRE(wait_for_workers(server, 3) == workers);
+    using namespace std::chrono_literals;
+    REQUIRE(proc::cpu_share_during(server.pid(), 200ms) <= 0.1);
+}
+
+TEST_CASE("as many clients are served at once as there are workers", "[promise]") {
+    const Server server(with_workers(4));
+    std::vector<Client> clients;
+    for (int i = 0; i < 4; ++i) {
+        clients.emplace_back(server);
+        REQUIRE(clients.back().exchange("hello") == "hello");
+    }
+}
+
+TEST_CASE("a worker that dies, by whatever signal, is replaced", "[promise]") {
+    const int signal = GENERATE(SIGTERM, SIGKILL, SIGSEGV, SIGINT);
+    CAPTURE(signal);
+    const Server server(with_workers(2));
+    const std::vector<pid_t> before = wait_for_workers(server, 2);
+    REQUIRE(::kill(before.front(), signal) == 0);
+    wait_until("another worker has taken its place", [&] {
+        const std::vector<pid_t> now = proc::children(server.pid());
+        return now.size() == 2 && std::find(now.begin(), now.end(), before.front()) == now.end();
+    });
+    REQUIRE_THAT(server.diagnostics(),
+                 ContainsSubstring("worker " + std::to_string(before.front()) + " has ended: "));
+    Client first(server);
+    Client second(server);
+    REQUIRE(first.exchange("hello") == "hello");
+    REQUIRE(second.exchange("hello") == "hello");
+}
+
+TEST_CASE("a worker that is killed takes only its own client with it", "[promise]") {
+    const Server server(with_workers(2));
+    wait_for_workers(server, 2);
+    Client first(server);
+    REQUIRE(first.exchange("hello") == "hello");
+    Client second(server);
+    REQUIRE(second.exchange("hello") == "hello");
+    for (const pid_t worker : proc::children(server.pid())) {
+        if (proc::count_sockets(worker) == 2) {
+            REQUIRE(::kill(worker, SIGKILL) == 0);
+            break;
+        }
+    }
+    wait_until("one client has lost its connection",
+               [&] { return first.has_input() || second.has_input(); });
+    Client& other = first.has_input() ? second : first;
+    REQUIRE(other.exchange("still there?") == "still there?");
+}
+
+TEST_CASE("when every worker dies again and again, the parent neither spins nor ends",
+          "[promise]") {
+    const Server server(with_workers(4));
+    using namespace std::chrono_literals;
+    const std::chrono::milliseconds before = proc::cpu_time(server.pid());
+    for (int i = 0; i < 8; ++i) {
+        std::vector<pid_t> workers;
+        wait_until("there is a worker",
+                   [&] { return !(workers = proc::children(server.pid())).empty(); });
+        for (const pid_t worker : workers) {
+            ::kill(worker, SIGKILL);
+        }
+    }
+    REQUIRE(proc::cpu_time(server.pid()) - before <= 100ms);
+    wait_for_workers(server, 4);
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+}
+
+TEST_CASE("a worker is replaced after a pause, not at once", "[promise]") {
+    const Server server(with_workers(1));
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 5; ++i) {
+        const pid_t worker = wait_for_workers(server, 1).front();
+        REQUIRE(::kill(worker, SIGKILL) == 0);
+        wait_until("another worker has taken its place", [&] {
+            const std::vector<pid_t> now = proc::children(server.pid());
+            return now.size() == 1 && now.front() != worker;
+        });
+    }
+    using namespace std::chrono_literals;
+    // At least: a loaded machine takes longer and is right, too.
+    REQUIRE(std::chrono::steady_clock::now() - start >= 5 * 100ms);
+}
+
+TEST_CASE("a worker that cannot be started is started later", "[promise]") {
+    if (!can_inject_faults()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server(with_workers(1));
+    const pid_t worker = wait_for_workers(server, 1).front();
+    const FaultInjection no_process(server, "clone,clone3:error=EAGAIN:when=1..3");
+    REQUIRE(::kill(worker, SIGKILL) == 0);
+    wait_until("another worker has taken its place", [&] {
+        const std::vector<pid_t> now = proc::children(server.pid());
+        return now.size() == 1 && now.front() != worker && proc::count_zombies(server.pid()) == 0;
+    });
+    REQUIRE_THAT(server.diagnostics(),
+                 ContainsSubstring("fork, trying again: Resource temporarily unavailable\n"));
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+}
+
+TEST_CASE("every worker ends with the parent, however the parent ends", "[promise]") {
+    const int signal = GENERATE(SIGTERM, SIGINT, SIGKILL);
+    CAPTURE(signal);
+    Server server(with_workers(4));
+    const std::vector<pid_t> workers = wait_for_workers(server, 4);
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");  // A worker that is busy ends, too.
+    server.signal(signal);
+    server.wait_for_exit();
+    for (const pid_t worker : workers) {
+        wait_until("the worker has ended", [&] {
+            const char state = proc::state(worker);
+            return state == '-' || state == 'Z';
+        });
+    }
+}
+
+TEST_CASE("a number of workers that cannot be is refused, and the exit code is 2", "[promise]") {
+    const std::string count = GENERATE("0", "-1", "1001", "many");
+    CAPTURE(count);
+    const Run run = run_to_end({.arguments = {"--port", "0", "--workers=" + count}});
+    REQUIRE(run.exit_status == "exit 2");
+    REQUIRE_THAT(run.err, ContainsSubstring("--workers wants a whole number from 1 to 1000, not '" +
+                                            count + "'"));
+}
+
+TEST_CASE("with N workers busy, client N+1 waits", "[limit]") {
+    REQUIRE(third_client_beside_two_silent_ones(chapter_under_test(), {"--workers", "2"}) ==
+            "the third client waits in the accept queue");
+}
