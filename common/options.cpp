@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include <wordexp.h>
+
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +21,25 @@ Option number_option(const std::string& name, const std::string& value_name,
         }
     };
     return {name, value_name, description, std::to_string(number), read};
+}
+
+Option command_option(const std::string& name, const std::string& value_name,
+                      const std::string& description, const std::string& default_value,
+                      std::vector<std::string>& words) {
+    const auto read = [name, &words](const std::string& value) {
+        // WRDE_NOCMD refuses $(...), which would start a shell; WRDE_UNDEF a variable that nobody
+        // has set.
+        wordexp_t expanded{};
+        if (::wordexp(value.c_str(), &expanded, WRDE_NOCMD | WRDE_UNDEF) == 0) {
+            words.assign(expanded.we_wordv, expanded.we_wordv + expanded.we_wordc);
+            ::wordfree(&expanded);
+        }
+        if (words.empty()) {
+            throw std::invalid_argument("--" + name + " wants a program and its arguments, not '" +
+                                        value + "'");
+        }
+    };
+    return {name, value_name, description, default_value, read};
 }
 
 namespace {

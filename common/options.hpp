@@ -28,6 +28,13 @@ struct Option {
 Option number_option(const std::string& name, const std::string& value_name,
                      const std::string& description, int& number, int minimum, int maximum);
 
+/// An option whose value is a program and its arguments. It is split into `words` as a shell splits
+/// a line, with its quotes and variables, but without starting one; `default_value` is what is
+/// split when the option is not given. `words` must live until the options have been parsed.
+Option command_option(const std::string& name, const std::string& value_name,
+                      const std::string& description, const std::string& default_value,
+                      std::vector<std::string>& words);
+
 /// Reads the command line: the options of every chapter, and those that this one has besides.
 ///
 /// Does not return when there is nothing to serve: `--help` prints the usage and exits with 0; an

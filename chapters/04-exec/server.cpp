@@ -4,12 +4,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <wordexp.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -28,41 +26,21 @@ struct Client {
     Address address;
 };
 
-using Words = std::vector<std::string>;
-
-Words split(const std::string& command);
 void reap_ended_children();
-void serve(const Fd& listener, const Words& command);
+void serve(const Fd& listener, const std::vector<std::string>& command);
 Client accept_client(const Fd& listener);
-[[noreturn]] void become(Words command, const Client& client);
+[[noreturn]] void become(std::vector<std::string> command, const Client& client);
 
 int main(int argc, char** argv) {
-    Words command;
-    const Option exec{"exec", "COMMAND", "program that serves a client, with its arguments", "cat",
-                      [&command](const std::string& value) { command = split(value); }};
+    std::vector<std::string> command;
+    const Option exec =
+        command_option("exec", "COMMAND", "program that serves a client", "cat", command);
     return run_program(argc, argv, {exec}, [&command](const Options& options) {
         const Fd listener = listen_on(options);
         reap_ended_children();
         announce(listener);
         serve(listener, command);
     });
-}
-
-/// Splits a command into words as a shell does, with its quotes and variables, but without starting
-/// one.
-Words split(const std::string& command) {
-    wordexp_t expanded{};
-    const int failure = ::wordexp(command.c_str(), &expanded, WRDE_NOCMD | WRDE_UNDEF);
-    Words words;
-    if (failure == 0) {
-        words.assign(expanded.we_wordv, expanded.we_wordv + expanded.we_wordc);
-        ::wordfree(&expanded);
-    }
-    if (words.empty()) {
-        throw std::invalid_argument("--exec wants a program and its arguments, not '" + command +
-                                    "'");
-    }
-    return words;
 }
 
 /// Has every child taken off the process table as soon as it has ended, from now on.
@@ -83,7 +61,7 @@ void reap_ended_children() {
 }
 
 /// Gives every client a process of its own, for ever.
-void serve(const Fd& listener, const Words& command) {
+void serve(const Fd& listener, const std::vector<std::string>& command) {
     while (true) {
         const Client client = accept_client(listener);
         const pid_t child = ::fork();
@@ -147,7 +125,7 @@ Client accept_client(const Fd& listener) {
 
 /// Turns this process into the program that serves the client, with the client's socket as its
 /// stdin and stdout. Of what the server has opened it gets nothing but that.
-void become(Words command, const Client& client) {
+void become(std::vector<std::string> command, const Client& client) {
     std::vector<char*> arguments;
     for (std::string& word : command) {
         arguments.push_back(word.data());
