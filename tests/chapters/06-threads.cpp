@@ -77,6 +77,8 @@ TEST_CASE("a client that resets beside others ends alone", "[promise]") {
     for (int i = 0; i < 5; ++i) {
         clients[static_cast<std::size_t>(i)].reset();
     }
+    wait_until("the server has reported all five",
+               [&] { return count_lines(server.diagnostics()) == 5; });
     for (std::size_t i = 5; i < 10; ++i) {
         REQUIRE(clients[i].exchange("still there?") == "still there?");
     }

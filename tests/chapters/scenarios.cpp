@@ -104,9 +104,12 @@ std::string served_by_tr(const Chapter& chapter) {
     Program server(chapter.server, settings);
     const std::optional<std::string> line = server.try_read_line();
     if (!line) {
-        const bool refused =
-            server.wait_for_exit() == "exit 2" &&
-            server.diagnostics().starts_with("error: Option ‘exec’ does not exist");
+        // Which quotation marks stand around the name depends on the release of cxxopts.
+        const std::string words = server.diagnostics();
+        const bool refused = server.wait_for_exit() == "exit 2" &&
+                             words.starts_with("error: Option ") &&
+                             words.find("exec") != std::string::npos &&
+                             words.find(" does not exist\n") != std::string::npos;
         return refused ? "the server takes no other program" : server.diagnostics();
     }
     Client client(parse_ready_line(*line));

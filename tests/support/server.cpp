@@ -141,6 +141,8 @@ std::string describe(int status) {
 Program::Program(const fs::path& executable, const StartSettings& settings)
     : stderr_(std::make_shared<Fd>(
           check(::memfd_create("server's stderr", MFD_CLOEXEC), "memfd_create"))) {
+    // Several processes or threads may write to it at once: each line goes to the end.
+    check(::fcntl(stderr_->get(), F_SETFL, O_APPEND), "fcntl");
     // Orphans of the server become ours, so that the destructor can wait for them.
     check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
 
