@@ -15,20 +15,6 @@
 
 using Catch::Matchers::Matches;
 
-namespace {
-
-/// Clients that have been accepted, each with its child, since each has had an echo.
-std::vector<Client> connect_clients(const Server& server, int count) {
-    std::vector<Client> clients;
-    for (int i = 0; i < count; ++i) {
-        clients.emplace_back(server);
-        REQUIRE(clients.back().exchange("hello") == "hello");
-    }
-    return clients;
-}
-
-}  // namespace
-
 TEST_CASE("the second client is served beside a silent first one", "[why]") {
     REQUIRE(second_client_beside_a_silent_one(chapter_before()) ==
             "the second client waits in the accept queue");

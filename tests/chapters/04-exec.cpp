@@ -68,11 +68,7 @@ TEST_CASE("the program has descriptors 0, 1 and 2, and nothing else", "[promise]
 
 TEST_CASE("the program of one client has nothing of another client's", "[promise]") {
     const Server server;
-    std::vector<Client> clients;
-    for (int i = 0; i < 10; ++i) {
-        clients.emplace_back(server);
-        REQUIRE(clients.back().exchange("hello") == "hello");
-    }
+    const std::vector<Client> clients = connect_clients(server, 10);
     for (const pid_t child : proc::children(server.pid())) {
         REQUIRE(proc::descriptors(child).size() == 3);
     }
@@ -132,11 +128,7 @@ TEST_CASE("the program gets a signal's default action, whatever the server does 
 
 TEST_CASE("no child stays a zombie, even when a hundred end at once", "[promise]") {
     const Server server;
-    std::vector<Client> clients;
-    for (int i = 0; i < 100; ++i) {
-        clients.emplace_back(server);
-        REQUIRE(clients.back().exchange("hello") == "hello");
-    }
+    std::vector<Client> clients = connect_clients(server, 100);
     server.signal(SIGSTOP);
     wait_until("the parent has stopped", [&] { return proc::state(server.pid()) == 'T'; });
     clients.clear();

@@ -15,19 +15,6 @@
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Matches;
 
-namespace {
-
-std::vector<Client> connect_clients(const Server& server, int count) {
-    std::vector<Client> clients;
-    for (int i = 0; i < count; ++i) {
-        clients.emplace_back(server);
-        REQUIRE(clients.back().exchange("hello") == "hello");
-    }
-    return clients;
-}
-
-}  // namespace
-
 TEST_CASE("every client is served, however many are silent", "[why]") {
     REQUIRE(third_client_beside_two_silent_ones(chapter_before(), {"--workers", "2"}) ==
             "the third client waits in the accept queue");

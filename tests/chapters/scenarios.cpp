@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <catch2/catch_test_macros.hpp>
 #include <optional>
 #include <set>
 #include <system_error>
@@ -30,6 +31,15 @@ std::string how_it_is(Server& server) {
 }
 
 }  // namespace
+
+std::vector<Client> connect_clients(const Server& server, int count) {
+    std::vector<Client> clients;
+    for (int i = 0; i < count; ++i) {
+        clients.emplace_back(server);
+        REQUIRE(clients.back().exchange("hello") == "hello");
+    }
+    return clients;
+}
 
 std::string send_until_server_is_held_back(Client& client) {
     const std::string part = random_bytes(64 * 1024);

@@ -9,6 +9,9 @@
 #include "support/client.hpp"
 #include "support/server.hpp"
 
+/// Clients that have been accepted, since each has had an echo.
+std::vector<Client> connect_clients(const Server& server, int count);
+
 /// Sends without ever receiving until the server takes no more from this client, since it cannot
 /// send either: at fifty looks in a row there was no room. Returns what was sent.
 std::string send_until_server_is_held_back(Client& client);
