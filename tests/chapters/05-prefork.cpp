@@ -13,9 +13,9 @@
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
-#include "support/faults.hpp"
 #include "support/proc.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 
@@ -140,7 +140,7 @@ TEST_CASE("a worker is replaced after a pause, not at once", "[promise]") {
 }
 
 TEST_CASE("a worker that cannot be started is started later", "[promise]") {
-    if (!can_inject_faults()) {
+    if (!can_attach_strace()) {
         SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const Server server(with_workers(1));

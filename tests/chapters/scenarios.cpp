@@ -41,6 +41,16 @@ std::vector<Client> connect_clients(const Server& server, int count) {
     return clients;
 }
 
+int newest_descriptor(const Server& server) {
+    int newest = -1;
+    for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
+        if (descriptor.target.starts_with("socket:")) {
+            newest = std::max(newest, descriptor.number);
+        }
+    }
+    return newest;
+}
+
 std::string send_until_server_is_held_back(Client& client) {
     const std::string part = random_bytes(64 * 1024);
     std::string all_sent;

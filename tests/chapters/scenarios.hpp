@@ -12,6 +12,10 @@
 /// Clients that have been accepted, since each has had an echo.
 std::vector<Client> connect_clients(const Server& server, int count);
 
+/// The highest descriptor of the server's sockets: the client's that has come last, as long as none
+/// has left before.
+int newest_descriptor(const Server& server);
+
 /// Sends without ever receiving until the server takes no more from this client, since it cannot
 /// send either: at fifty looks in a row there was no room. Returns what was sent.
 std::string send_until_server_is_held_back(Client& client);

@@ -11,20 +11,33 @@
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
-#include "support/faults.hpp"
 #include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Matches;
 
 namespace {
 
-/// The calls by which servers take a client, receive and send: each chapter has its own.
+/// The calls by which servers wait, take a client, receive and send: each chapter has its own. With
+/// a question mark: not every processor has the older ones.
+const std::string waiting = "?select,pselect6,?poll,ppoll,rt_sigtimedwait,?epoll_wait,epoll_pwait";
 const std::string accepting = "accept,accept4";
 const std::string receiving = "read,recvfrom";
 const std::string sending = "sendto";
+
+/// Connects clients to a server without a free descriptor until it says so. Some are still served:
+/// Linux takes the descriptor before a blocking accept() goes to sleep.
+void have_it_say_what_it_lacks(const Server& server) {
+    wait_until("the server says what it lacks", [&] {
+        Client client(server);
+        client.send("hello");
+        client.half_close();
+        return !server.diagnostics().empty();
+    });
+}
 
 /// The proof that a server has come through what was done to it.
 void require_echo(const Server& server) {
@@ -134,7 +147,7 @@ TEST_CASE("a client that leaves in good order is not reported", "[contract][from
 }
 
 TEST_CASE("a call that a signal interrupts is made again", "[contract][from-02][own-echo]") {
-    if (!can_inject_faults()) {
+    if (!can_attach_strace()) {
         SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const std::string calls = GENERATE(accepting, receiving, sending);
@@ -151,9 +164,22 @@ TEST_CASE("a call that a signal interrupts is made again", "[contract][from-02][
     REQUIRE(server.diagnostics().empty());
 }
 
+TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-09]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server;
+    const FaultInjection interrupted(server, waiting + ":error=EINTR:when=1+2");
+    wait_until("three calls have been interrupted", [&] {
+        require_echo(server);
+        return interrupted.count() >= 3;
+    });
+    REQUIRE(server.diagnostics().empty());
+}
+
 TEST_CASE("a connection that fails before it is accepted does not stop the server",
           "[contract][from-02]") {
-    if (!can_inject_faults()) {
+    if (!can_attach_strace()) {
         SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const std::string error =
@@ -170,7 +196,7 @@ TEST_CASE("a connection that fails before it is accepted does not stop the serve
 
 TEST_CASE("a shortage while accepting is said once, and the client is served later",
           "[contract][from-02]") {
-    if (!can_inject_faults()) {
+    if (!can_attach_strace()) {
         SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const auto [error, words] = GENERATE(table<std::string, std::string>({
@@ -194,22 +220,24 @@ TEST_CASE("without a free descriptor the server waits, and serves as soon as the
     const Server server;
     wait_until_at_rest(server);
     server.limit(RLIMIT_NOFILE, 4);  // stdin, stdout, stderr and the listener.
-    // Some are still served: Linux takes the descriptor before accept() goes to sleep.
-    wait_until("the server says what it lacks", [&] {
-        Client client(server);
-        client.send("hello");
-        client.half_close();
-        return !server.diagnostics().empty();
-    });
+    have_it_say_what_it_lacks(server);
     REQUIRE_THAT(server.diagnostics(),
                  ContainsSubstring("accept, trying again: Too many open files\n"));
     const std::size_t processes = 1 + proc::children(server.pid()).size();
-    using namespace std::chrono_literals;
-    REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
+    wait_until_at_rest(server);
     REQUIRE(count_lines(server.diagnostics()) <= processes);  // Each says it once.
 
     server.limit(RLIMIT_NOFILE, 64);
     require_echo(server);
+}
+
+TEST_CASE("a server without a free descriptor does not spin", "[contract][from-02][sleeps]") {
+    const Server server;
+    wait_until_at_rest(server);
+    server.limit(RLIMIT_NOFILE, 4);  // stdin, stdout, stderr and the listener.
+    have_it_say_what_it_lacks(server);
+    using namespace std::chrono_literals;
+    REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
 }
 
 TEST_CASE("a server whose stderr nobody reads any more lives on", "[contract][from-02]") {

@@ -55,6 +55,11 @@ Client::Client(const Endpoint& endpoint, const ClientSettings& settings) {
                            sizeof settings.receive_buffer),
               "client: setsockopt SO_RCVBUF");
     }
+    if (settings.send_buffer != 0) {
+        check(::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &settings.send_buffer,
+                           sizeof settings.send_buffer),
+              "client: setsockopt SO_SNDBUF");
+    }
     connect_to(socket_, *address);
 }
 

@@ -11,7 +11,8 @@
 /// How a client connects.
 struct ClientSettings {
     int receive_buffer =
-        0;  ///< SO_RCVBUF in bytes, set before the connection; 0: the system's choice
+        0;                ///< SO_RCVBUF in bytes, set before the connection; 0: the system's choice
+    int send_buffer = 0;  ///< SO_SNDBUF in bytes; 0: the system's choice
 };
 
 /// One TCP connection to a server. Every wait ends by the deadline, with TimedOut; a failed call

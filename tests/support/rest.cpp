@@ -10,8 +10,11 @@ bool RestWatcher::is_at_rest() {
     std::vector<pid_t> all = proc::children(server_.pid());
     all.push_back(server_.pid());
     const bool asleep = std::all_of(all.begin(), all.end(), proc::is_asleep);
-    looks_ = asleep ? looks_ + 1 : 0;
-    return looks_ >= 50;
+    const bool spinning = all.size() == 1 && proc::state(server_.pid()) == 'R' &&
+                          proc::count_threads(server_.pid()) == 1;
+    looks_asleep_ = asleep ? looks_asleep_ + 1 : 0;
+    looks_spinning_ = spinning ? looks_spinning_ + 1 : 0;
+    return looks_asleep_ >= 50 || looks_spinning_ >= 50;
 }
 
 void wait_until_at_rest(const Server& server) {

@@ -6,16 +6,20 @@
 /// Notices that a server has come to rest: at fifty looks in a row all its threads and those of its
 /// children were asleep. At a single look one thread may have fallen asleep before another was
 /// woken.
+///
+/// A server that never sleeps (chapter 08) is as much at rest as it will ever be when it was seen
+/// running at fifty looks in a row, with one thread and no children.
 class RestWatcher {
 public:
     explicit RestWatcher(const Server& server) : server_(server) {}
 
-    /// Looks once more. True from the fiftieth look at a server asleep on.
+    /// Looks once more. True from the fiftieth of such looks on.
     bool is_at_rest();
 
 private:
     const Server& server_;
-    int looks_ = 0;
+    int looks_asleep_ = 0;
+    int looks_spinning_ = 0;
 };
 
 /// Waits until the server is at rest: it has started its workers and answered its clients.

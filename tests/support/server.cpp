@@ -109,6 +109,14 @@ Fd copy_for_everybody(const fs::path& executable) {
     for (const int closed : settings.closed_descriptors) {
         ::close(closed);
     }
+    if (settings.first_free_descriptor > STDERR_FILENO + 1) {
+        const rlim_t hard_limit = descriptor_limit_at_start().rlim_max;
+        const rlimit raised{hard_limit, hard_limit};
+        require(::setrlimit(RLIMIT_NOFILE, &raised), "setrlimit");
+        for (int taken = STDERR_FILENO + 1; taken < settings.first_free_descriptor; ++taken) {
+            require(::dup2(STDIN_FILENO, taken), "dup2");
+        }
+    }
     require(copy.get() == -1 ? ::execvp(words[0], words) : ::fexecve(copy.get(), words, environ),
             words[0]);
     ::_exit(127);
@@ -206,13 +214,22 @@ void Program::signal(int number) const {
 
 void Program::stop_all() const {
     check(::kill(-pid_, SIGSTOP), "kill");
-    wait_until("the server and its children have stopped", [this] {
+    int looks_at_traced = 0;
+    wait_until("the server and its children have stopped", [&] {
         std::vector<pid_t> all = proc::children(pid_);
         all.push_back(pid_);
-        return std::all_of(all.begin(), all.end(), [](pid_t process) {
-            const char state = proc::state(process);
-            return state == 'T' || state == 'Z' || state == '-';
-        });
+        std::string states;
+        for (const pid_t process : all) {
+            states += proc::state(process);
+        }
+        if (states.find_first_not_of("TZ-") == std::string::npos) {
+            return true;
+        }
+        // Under strace (strace.hpp) a stopped process is in state t, and so is, for a moment, one
+        // that makes a system call.
+        const bool is_traced = states.find_first_not_of("tTZ-") == std::string::npos;
+        looks_at_traced = is_traced ? looks_at_traced + 1 : 0;
+        return looks_at_traced == 20;
     });
 }
 

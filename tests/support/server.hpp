@@ -18,9 +18,11 @@ struct StartSettings {
     std::vector<std::string> arguments{"--port", "0"};
     std::optional<rlim_t> max_processes{};  ///< RLIMIT_NPROC; root is exempt, so with unprivileged
     std::vector<int> closed_descriptors{};  ///< of 0, 1, 2: those that are closed at the start
-    std::string stdout_path{};              ///< a file to be stdout, instead of the test's pipe
-    int stderr_descriptor = -1;             ///< to be stderr, instead of a file that the test reads
-    bool unprivileged = false;  ///< as a user that limits on processes and ports hold for
+    int first_free_descriptor =
+        3;                       ///< all below are open at the start; above 3 the limit is raised
+    std::string stdout_path{};   ///< a file to be stdout, instead of the test's pipe
+    int stderr_descriptor = -1;  ///< to be stderr, instead of a file that the test reads
+    bool unprivileged = false;   ///< as a user that limits on processes and ports hold for
 };
 
 /// One run of a program in a process group of its own. The destructor kills the whole group and

@@ -1,0 +1,186 @@
+// From chapter 08 on one thread serves all clients: nobody may cost the others their turn, or the
+// server more memory than a buffer.
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <string>
+#include <vector>
+
+#include "chapters/scenarios.hpp"
+#include "support/client.hpp"
+#include "support/deadline.hpp"
+#include "support/proc.hpp"
+#include "support/rest.hpp"
+#include "support/server.hpp"
+#include "support/strace.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::Matches;
+
+TEST_CASE("a hundred silent clients cost neither a process nor a thread", "[contract][from-08]") {
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 1);
+    const std::size_t threads_for_one = proc::count_threads(server.pid());
+    for (Client& client : connect_clients(server, 100)) {
+        clients.push_back(std::move(client));
+    }
+    REQUIRE(proc::children(server.pid()).empty());
+    REQUIRE(proc::count_threads(server.pid()) == threads_for_one);
+    REQUIRE(clients.front().exchange("still there?") == "still there?");
+}
+
+TEST_CASE("when clients leave, their descriptors are gone", "[contract][from-08]") {
+    const Server server;
+    std::vector<Client> stays = connect_clients(server, 1);
+    std::vector<Client> leave = connect_clients(server, 20);
+    REQUIRE(proc::count_sockets(server.pid()) == 1 + 21);
+    leave.clear();
+    wait_until("the sockets of those that left are gone",
+               [&] { return proc::count_sockets(server.pid()) == 1 + 1; });
+    REQUIRE(stays.front().exchange("still there?") == "still there?");
+}
+
+TEST_CASE("clients that reset beside others end alone", "[contract][from-08]") {
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 10);
+    server.stop_all();  // So that all of it is news at once.
+    for (std::size_t i = 0; i < 10; i += 2) {
+        clients[i].reset();
+    }
+    for (std::size_t i = 1; i < 10; i += 2) {
+        clients[i].send("still there?");
+    }
+    server.continue_all();
+    for (std::size_t i = 1; i < 10; i += 2) {
+        REQUIRE(clients[i].receive(12) == "still there?");
+    }
+    wait_until("the server has reported all five",
+               [&] { return count_lines(server.diagnostics()) == 5; });
+    REQUIRE(proc::count_sockets(server.pid()) == 1 + 5);
+}
+
+TEST_CASE("a client that sends and never reads costs no more memory than its buffer",
+          "[contract][from-08]") {
+    const Server server;
+    Client other(server);
+    Client greedy(server);
+    const std::string first = random_bytes(256 * 1024);
+    other.exchange(first);
+    greedy.exchange(first);
+    wait_until_at_rest(server);
+    const std::size_t before = proc::resident_bytes(server.pid());
+
+    std::string sent = send_until_server_is_held_back(greedy);
+    constexpr std::size_t mib = 1024 * 1024;
+    CAPTURE(before, sent.size());
+    REQUIRE(proc::resident_bytes(server.pid()) <= before + mib);
+    for (int i = 0; i < 100; ++i) {
+        REQUIRE(other.exchange("served?") == "served?");
+    }
+
+    // Whatever the kernels have taken comes back once the client reads, up to the last byte.
+    greedy.half_close();
+    const bool same = greedy.receive_to_end() == sent;
+    REQUIRE(same);
+}
+
+TEST_CASE("a client that is held back costs no processor time", "[contract][from-08][sleeps]") {
+    const Server server;
+    Client greedy(server);
+    const std::string sent = send_until_server_is_held_back(greedy);
+    using namespace std::chrono_literals;
+    REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
+    // Nor does its end of file, as long as it cannot be reached.
+    greedy.half_close();
+    REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
+    const bool same = greedy.receive_to_end() == sent;
+    REQUIRE(same);
+}
+
+TEST_CASE("a client that is held back and resets is reported and gone", "[contract][from-08]") {
+    const Server server;
+    Client greedy(server);
+    send_until_server_is_held_back(greedy);
+    greedy.reset();
+    wait_until("the server has closed its side",
+               [&] { return proc::count_sockets(server.pid()) == 1; });
+    REQUIRE_THAT(server.diagnostics(), ContainsSubstring("Connection reset by peer"));
+}
+
+TEST_CASE("a client that always has more to send does not keep another one waiting",
+          "[contract][from-08]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server;
+    constexpr int plenty = 4 * 1024 * 1024;
+    Client busy(server, {.receive_buffer = plenty, .send_buffer = plenty});
+    REQUIRE(busy.exchange("hello") == "hello");
+    const std::string busy_read = "(" + std::to_string(newest_descriptor(server)) + ",";
+    Client quiet(server);
+    REQUIRE(quiet.exchange("hello") == "hello");
+    const std::string quiet_read = "(" + std::to_string(newest_descriptor(server)) + ",";
+
+    const SystemCallTrace trace(server, "read,recvfrom");
+    server.stop_all();
+    send_until_server_is_held_back(busy);
+    quiet.send("!");
+    server.continue_all();
+    REQUIRE(quiet.receive(1) == "!");
+
+    // The reads from the busy one that have returned with bytes before the quiet one had its turn.
+    int turns = 0;
+    for (const std::string& line : trace.lines()) {
+        const bool has_bytes = line.find("= -1") == std::string::npos;
+        if (line.find(quiet_read) != std::string::npos && has_bytes) {
+            break;
+        }
+        turns += line.find(busy_read) != std::string::npos && has_bytes ? 1 : 0;
+    }
+    REQUIRE(turns <= 5);
+}
+
+TEST_CASE("out of descriptors, those who are there are served, and the next one when one leaves",
+          "[contract][from-08]") {
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 5);
+    server.limit(RLIMIT_NOFILE, static_cast<rlim_t>(newest_descriptor(server)) + 1);
+    Client waits(server);
+    waits.send("hello");
+    wait_until("the server says what it lacks", [&] { return !server.diagnostics().empty(); });
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(clients.front().exchange("still there?") == "still there?");
+    }
+    REQUIRE_FALSE(waits.has_input());
+    clients.pop_back();
+    REQUIRE(waits.receive(5) == "hello");
+    // Once for a shortage, and accept() may fail once more behind the last client that got one.
+    REQUIRE_THAT(server.diagnostics(),
+                 Matches("(accept, trying again: Too many open files\n){1,2}"));
+}
+
+TEST_CASE("out of descriptors the server does not spin, with clients or without",
+          "[contract][from-08][sleeps]") {
+    const Server server;
+    const std::vector<Client> clients = connect_clients(server, 5);
+    server.limit(RLIMIT_NOFILE, static_cast<rlim_t>(newest_descriptor(server)) + 1);
+    const Client waits(server);
+    wait_until("the server says what it lacks", [&] { return !server.diagnostics().empty(); });
+    using namespace std::chrono_literals;
+    REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
+}
+
+TEST_CASE("five hundred clients at once are served, each with its own bytes",
+          "[contract][from-08]") {
+    const Server server;
+    std::vector<Client> clients;
+    for (unsigned i = 0; i < 500; ++i) {
+        clients.emplace_back(server);
+        clients.back().send(random_bytes(2000, i));
+    }
+    for (unsigned i = 0; i < 500; ++i) {
+        CAPTURE(i);
+        const bool same = clients[i].receive(2000) == random_bytes(2000, i);
+        REQUIRE(same);
+    }
+}

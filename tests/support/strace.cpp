@@ -1,0 +1,106 @@
+#include "support/strace.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <vector>
+
+#include "support/deadline.hpp"
+#include "support/proc.hpp"
+#include "support/rest.hpp"
+
+namespace {
+
+/// Whether the process is being traced, by its "TracerPid:" line in /proc/PID/status.
+bool is_traced(pid_t process) {
+    std::ifstream file("/proc/" + std::to_string(process) + "/status");
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("TracerPid:")) {
+            return std::stoi(line.substr(line.find(':') + 1)) != 0;
+        }
+    }
+    return false;
+}
+
+/// The words with which strace attaches to the server and to the children that it has by now, to
+/// follow these calls.
+std::vector<std::string> strace_arguments(const Server& server, const std::string& calls) {
+    // A server that prints its ready line may have children yet to start.
+    wait_until_at_rest(server);
+    std::vector<std::string> words{"-f", "-qq", "-e", "signal=none", "-e", "trace=" + calls};
+    std::vector<pid_t> all = proc::children(server.pid());
+    all.push_back(server.pid());
+    for (const pid_t process : all) {
+        words.insert(words.end(), {"-p", std::to_string(process)});
+    }
+    return words;
+}
+
+std::vector<std::string> injecting_arguments(const Server& server, const std::string& fault) {
+    std::vector<std::string> words = strace_arguments(server, fault.substr(0, fault.find(':')));
+    words.insert(words.end(), {"-e", "inject=" + fault});
+    return words;
+}
+
+void wait_until_attached(const Program& strace, const Server& server) {
+    wait_until("strace has attached to the server", [&] {
+        if (!strace.is_running()) {
+            throw std::runtime_error("strace has ended: " + strace.diagnostics());
+        }
+        return is_traced(server.pid());
+    });
+}
+
+}  // namespace
+
+SystemCallTrace::SystemCallTrace(const Server& server, const std::string& calls)
+    : strace_("strace", {.arguments = strace_arguments(server, calls)}) {
+    wait_until_attached(strace_, server);
+}
+
+std::vector<std::string> SystemCallTrace::lines() const {
+    std::istringstream log(strace_.diagnostics());
+    std::vector<std::string> found;
+    for (std::string line; std::getline(log, line);) {
+        found.push_back(line);
+    }
+    return found;
+}
+
+std::size_t SystemCallTrace::count(const std::string& call) const {
+    const std::vector<std::string> all = lines();
+    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const auto& line) {
+        return line.starts_with(call + "(") && line.find(") = ") != std::string::npos;
+    }));
+}
+
+FaultInjection::FaultInjection(const Server& server, const std::string& fault)
+    : strace_("strace", {.arguments = injecting_arguments(server, fault)}) {
+    wait_until_attached(strace_, server);
+}
+
+std::size_t FaultInjection::count() const {
+    const std::string log = strace_.diagnostics();
+    const std::string mark = "(INJECTED)";
+    std::size_t found = 0;
+    for (std::size_t at = log.find(mark); at != std::string::npos; at = log.find(mark, at + 1)) {
+        ++found;
+    }
+    return found;
+}
+
+bool can_attach_strace() {
+    static const bool can = [] {
+        // With 1 or more the Yama module lets nobody but root attach to a process that he has not
+        // started.
+        int ptrace_scope = 0;
+        std::ifstream("/proc/sys/kernel/yama/ptrace_scope") >> ptrace_scope;
+        return (ptrace_scope == 0 || ::geteuid() == 0) &&
+               std::system("strace -o /dev/null true >/dev/null 2>&1") == 0;
+    }();
+    return can;
+}

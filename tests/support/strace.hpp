@@ -1,0 +1,46 @@
+// Looks at the system calls of a running server, or makes them fail: strace(1), attached to it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "support/server.hpp"
+
+/// Whether strace can attach to a process here. A test that needs it is skipped where it cannot.
+bool can_attach_strace();
+
+/// While it lives, strace notes system calls of the server.
+///
+/// Which ones is written as strace wants it: "read,recvfrom". Throws TimedOut when strace cannot
+/// attach; ask can_attach_strace() first.
+class SystemCallTrace {
+public:
+    SystemCallTrace(const Server& server, const std::string& calls);
+
+    /// The calls so far, one a line, as strace prints them: `read(5, "hello", 65536) = 5`. A call
+    /// that has not returned yet has no result. For a server with one thread.
+    std::vector<std::string> lines() const;
+
+    /// How many calls of this name have returned.
+    std::size_t count(const std::string& call) const;
+
+private:
+    Program strace_;
+};
+
+/// While it lives, system calls of the server and of its children fail, to see what it does on
+/// errors that are rare.
+///
+/// A fault is written as strace wants it: "read:error=EINTR:when=1+2" fails the first and every
+/// second read from then on. Throws TimedOut when strace cannot attach; ask can_attach_strace()
+/// first.
+class FaultInjection {
+public:
+    FaultInjection(const Server& server, const std::string& fault);
+
+    /// How many calls have failed by it so far.
+    std::size_t count() const;
+
+private:
+    Program strace_;
+};
