@@ -15,6 +15,8 @@ function(add_chapter_tests chapter)
     set(tests ${chapter}-tests)
     add_executable(${tests} ${PROJECT_SOURCE_DIR}/tests/chapters/${chapter}.cpp)
     target_link_libraries(${tests} PRIVATE contract test-support)
+    # A runtime in headers of its own (from chapter 14 on) has unit tests beside those of the server.
+    target_include_directories(${tests} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     add_dependencies(${tests} ${chapter})
 
     # The neighbour, on which a `why` test must fail.

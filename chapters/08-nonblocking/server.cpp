@@ -36,8 +36,8 @@ struct Client {
 /// A client and how far its echo has come: what its thread had on the stack.
 struct Connection {
     explicit Connection(Client accepted) : client(std::move(accepted)) {}
-    Connection(const Connection&) =
-        delete;  // `unsent` points into `buffer`, so both stay in place.
+    // `unsent` points into `buffer`, so a connection stays where it is.
+    Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
     Client client;
@@ -102,7 +102,7 @@ std::optional<Client> accept_client(Listener& listener) {
             case EINTR: break;
 
             // Nobody is waiting.
-            case EAGAIN: return std::nullopt;
+            case EAGAIN: listener.has_shortage = false; return std::nullopt;
 
             // Something has happened to this one connection on the network, or a firewall forbids
             // it (accept(2), "Error handling"). The next client may be waiting already.

@@ -1,1 +1,71 @@
-// placeholder
+// Chapter 08: one thread, nonblocking sockets, the client's state in a struct.
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+#include <vector>
+
+#include "chapters/scenarios.hpp"
+#include "support/client.hpp"
+#include "support/deadline.hpp"
+#include "support/proc.hpp"
+#include "support/server.hpp"
+#include "support/strace.hpp"
+
+TEST_CASE("a silent client keeps nobody waiting, without a thread for anybody", "[why]") {
+    REQUIRE(third_client_beside_two_silent_ones(chapter_before(), {"--workers", "2"}) ==
+            "the third client waits for a thread");
+    REQUIRE(third_client_beside_two_silent_ones(chapter_under_test(), {}) ==
+            "the third client is served");
+}
+
+TEST_CASE("the server never sleeps in a call", "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server;
+    Client silent(server);
+    REQUIRE(silent.exchange("hello") == "hello");
+    const SystemCallTrace trace(server, "accept4,read");
+    wait_until("both calls have come back with nothing, a hundred times", [&] {
+        std::size_t accepts = 0;
+        std::size_t reads = 0;
+        for (const std::string& line : trace.lines()) {
+            const bool would_block = line.find("= -1 EAGAIN") != std::string::npos;
+            accepts += would_block && line.starts_with("accept4(") ? 1 : 0;
+            reads += would_block && line.starts_with("read(") ? 1 : 0;
+        }
+        return accepts >= 100 && reads >= 100;
+    });
+}
+
+TEST_CASE("every client has one turn in a round", "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server;
+    const std::vector<Client> clients = connect_clients(server, 3);
+    const SystemCallTrace trace(server, "accept4,read");
+    wait_until("fifty rounds have been seen", [&] { return trace.count("accept4") >= 50; });
+    // From one accept4 to the next: three reads, each from another client.
+    const std::vector<std::string> lines = trace.lines();
+    std::string round;
+    bool is_whole = false;
+    for (const std::string& line : lines) {
+        if (line.starts_with("accept4(")) {
+            if (is_whole) {
+                REQUIRE(round.size() == 3 * std::string("read(4,").size());
+                for (const char* read : {"read(4,", "read(5,", "read(6,"}) {
+                    REQUIRE(round.find(read) != std::string::npos);
+                }
+            }
+            round.clear();
+            is_whole = true;
+        } else {
+            round += line.substr(0, line.find(',') + 1);
+        }
+    }
+}
+
+TEST_CASE("an idle server burns processor time", "[limit]") {
+    REQUIRE(beside_a_silent_client(chapter_under_test()) == "the server burns processor time");
+}

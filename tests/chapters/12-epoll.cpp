@@ -1,1 +1,75 @@
-// placeholder
+// Chapter 12: epoll keeps the interest in the kernel, level-triggered.
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+#include <vector>
+
+#include "chapters/scenarios.hpp"
+#include "support/client.hpp"
+#include "support/deadline.hpp"
+#include "support/proc.hpp"
+#include "support/rest.hpp"
+#include "support/server.hpp"
+#include "support/strace.hpp"
+
+TEST_CASE("there is no queue that could overflow", "[why]") {
+    REQUIRE(news_of_twenty_clients_at_once(chapter_before()) == "the queue of signals overflows");
+    REQUIRE(news_of_twenty_clients_at_once(chapter_under_test()) == "there is no queue of signals");
+}
+
+TEST_CASE("a wake-up passes the kernel no list of clients, however many are silent", "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 50);
+    const SystemCallTrace trace(server, "?epoll_wait,epoll_pwait,epoll_ctl,read,sendto");
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(clients.front().exchange("hello") == "hello");
+    }
+    wait_until_at_rest(server);
+    const std::size_t waits = trace.count("epoll_wait") + trace.count("epoll_pwait");
+    REQUIRE(waits == 10);
+    REQUIRE(trace.count("read") == 10);
+    REQUIRE(trace.count("sendto") == 10);
+    REQUIRE(trace.count("epoll_ctl") == 0);
+    for (const std::string& line : trace.lines()) {
+        CAPTURE(line);
+        const bool returns_a_wait =
+            line.starts_with("epoll_") && line.find(" = ") != std::string::npos;
+        REQUIRE((!returns_a_wait || line.ends_with(" = 1")));
+    }
+}
+
+TEST_CASE("ten thousand clients are served at once", "[promise]") {
+    require_echoes_for_all_of(10000);
+}
+
+TEST_CASE("a client that has not been read to the end is reported again", "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    // An EAGAIN that is not true: whoever forgets the client now never comes back to it.
+    const Server server;
+    const FaultInjection in_vain(server, "read:error=EAGAIN:when=1+2");
+    Client client(server);
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+    REQUIRE(in_vain.count() >= 10);
+}
+
+TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    require_turned_away_without_room_in_epoll();
+}
+
+TEST_CASE("each change of interest costs a system call", "[limit]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    REQUIRE(interest_in_a_slow_reader(chapter_under_test()) ==
+            "a system call for each change of interest");
+}

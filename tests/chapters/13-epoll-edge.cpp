@@ -1,1 +1,95 @@
-// placeholder
+// Chapter 13: epoll, edge-triggered.
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+#include <vector>
+
+#include "chapters/scenarios.hpp"
+#include "support/client.hpp"
+#include "support/deadline.hpp"
+#include "support/proc.hpp"
+#include "support/rest.hpp"
+#include "support/server.hpp"
+#include "support/strace.hpp"
+
+TEST_CASE("a slow reader costs no change of interest", "[why]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    REQUIRE(interest_in_a_slow_reader(chapter_before()) ==
+            "a system call for each change of interest");
+    REQUIRE(interest_in_a_slow_reader(chapter_under_test()) == "interest never changes");
+}
+
+TEST_CASE("a client costs one epoll_ctl in its life", "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server;
+    const SystemCallTrace trace(server, "epoll_ctl");
+    for (int i = 0; i < 10; ++i) {
+        Client client(server);
+        REQUIRE(client.exchange("hello") == "hello");
+        client.half_close();
+        REQUIRE(client.receive_to_end().empty());
+    }
+    REQUIRE(trace.count("epoll_ctl") == 10);
+}
+
+// An edge comes once: whoever does not look until EAGAIN has lost what was left.
+TEST_CASE("bytes, end of file and clients that come in one go are all seen", "[promise]") {
+    const Server server;
+    for (unsigned i = 0; i < 30; ++i) {
+        server.stop_all();
+        std::vector<Client> clients;
+        for (unsigned j = 0; j < 5; ++j) {
+            clients.emplace_back(server);
+            clients.back().send(random_bytes(1 + 20000 * j, i));
+            clients.back().half_close();
+        }
+        server.continue_all();
+        for (unsigned j = 0; j < 5; ++j) {
+            CAPTURE(i, j);
+            const bool same = clients[j].receive_to_end() == random_bytes(1 + 20000 * j, i);
+            REQUIRE(same);
+        }
+    }
+}
+
+TEST_CASE("more bytes than one turn takes are echoed to the end", "[promise]") {
+    const Server server;
+    Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
+    REQUIRE(client.exchange("hello") == "hello");
+    server.stop_all();
+    const std::string sent = send_until_server_is_held_back(client);
+    client.half_close();
+    server.continue_all();
+    const bool same = client.receive_to_end() == sent;
+    REQUIRE(same);
+}
+
+TEST_CASE("ten thousand clients are served at once", "[promise]") {
+    require_echoes_for_all_of(10000);
+}
+
+TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    require_turned_away_without_room_in_epoll();
+}
+
+TEST_CASE("an echo costs a read that finds nothing", "[limit]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const Server server;
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    const SystemCallTrace trace(server, "read");
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(client.exchange("hello") == "hello");
+        wait_until_at_rest(server);
+    }
+    REQUIRE(trace.count("read") == 20);
+}

@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <optional>
+#include <regex>
 #include <set>
 #include <system_error>
 
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
 #include "support/rest.hpp"
+#include "support/strace.hpp"
 
 namespace {
 
@@ -194,4 +197,181 @@ std::string threads_for_200_idle_clients(const Chapter& chapter) {
         return "a thread for every client";
     }
     return more <= 1 ? "no thread for any client" : std::to_string(more) + " more threads";
+}
+
+std::string beside_a_silent_client(const Chapter& chapter) {
+    const Server server(chapter);
+    Client silent(server);
+    silent.exchange("hello");  // It has been accepted.
+    const std::chrono::milliseconds before = proc::cpu_time(server.pid());
+    int looks_asleep = 0;
+    bool burns = false;
+    wait_until("the server sleeps, or has used half a second of processor time", [&] {
+        looks_asleep = proc::is_asleep(server.pid()) ? looks_asleep + 1 : 0;
+        burns = proc::cpu_time(server.pid()) >= before + std::chrono::milliseconds{500};
+        return burns || looks_asleep == 50;
+    });
+    return burns ? "the server burns processor time" : "the server sleeps";
+}
+
+std::string eleven_hundred_clients(const Chapter& chapter) {
+    const Server server(chapter);
+    server.limit(RLIMIT_NOFILE, 1200);
+    std::vector<Client> clients;
+    for (int i = 0; i < 1100; ++i) {
+        clients.emplace_back(server);
+        try {
+            if (clients.back().exchange("hello") == "hello") {
+                continue;
+            }
+        } catch (const std::system_error&) {
+            // Closed by the server with "hello" unread, the connection ends with a reset.
+        }
+        return "turned away at descriptor " + std::to_string(newest_descriptor(server) + 1);
+    }
+    return "every client is served";
+}
+
+std::string descriptors_passed_for_an_echo(const Chapter& chapter) {
+    const Server server(chapter);
+    std::vector<Client> clients = connect_clients(server, 50);
+    const SystemCallTrace trace(server, "?poll,ppoll,rt_sigtimedwait");
+    for (int i = 0; i < 10; ++i) {
+        clients.front().exchange("hello");
+    }
+    wait_until_at_rest(server);
+    // poll([{fd=3, events=POLLIN}, ...], 51, -1): the number is what is passed.
+    const std::regex passed(R"(poll\(\[.*\], (\d+), )");
+    int large_waits = 0;
+    int waits = 0;
+    for (const std::string& line : trace.lines()) {
+        waits += line.find("poll(") == 0 || line.find("ppoll(") == 0 || line.find("rt_sig") == 0;
+        std::smatch match;
+        if (std::regex_search(line, match, passed)) {
+            large_waits += std::stoi(match[1]) == 1 + 50 ? 1 : 0;
+        }
+    }
+    REQUIRE(waits >= 10);
+    if (large_waits == 0) {
+        return "nobody else is looked at";
+    }
+    return large_waits == waits ? "every wake-up looks at everybody" : "it depends";
+}
+
+std::string news_of_twenty_clients_at_once(const Chapter& chapter) {
+    const Server server(chapter);
+    std::vector<Client> clients = connect_clients(server, 20);
+    wait_until_at_rest(server);
+    server.limit(RLIMIT_SIGPENDING, 5);
+    server.stop_all();
+    for (Client& client : clients) {
+        client.send("hello");
+    }
+    const bool overflows = proc::pending_signals(server.pid()) & (1ULL << (SIGIO - 1));
+    server.continue_all();
+    for (Client& client : clients) {
+        REQUIRE(client.receive(5) == "hello");
+    }
+    return overflows ? "the queue of signals overflows" : "there is no queue of signals";
+}
+
+std::string interest_in_a_slow_reader(const Chapter& chapter) {
+    const Server server(chapter);
+    Client slow(server, {.receive_buffer = 16 * 1024});
+    const SystemCallTrace trace(server, "epoll_ctl");
+    std::string sent;
+    std::string received;
+    for (int i = 0; i < 5; ++i) {
+        sent += send_until_server_is_held_back(slow);
+        received += slow.receive(sent.size() - received.size());
+        sent += "now it reads again";
+        received += slow.exchange("now it reads again");
+    }
+    REQUIRE(received.size() == sent.size());
+    // To room for what is unsent, and back to reading: twice in each round.
+    const std::size_t changes = trace.count("epoll_ctl");
+    if (changes == 0) {
+        return "interest never changes";
+    }
+    return changes >= 10 ? "a system call for each change of interest" : "it depends";
+}
+
+void require_echoes_for_all_of(unsigned count) {
+    const Server server;
+    rlimit descriptors{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+    const rlim_t wanted = count + 100;
+    if (descriptors.rlim_max < wanted) {
+        SKIP(count << " clients want a hard limit of " << wanted << " descriptors; here it is "
+                   << descriptors.rlim_max << " (ulimit -Hn; docs/c10k.md says how to raise it)");
+    }
+    server.limit(RLIMIT_NOFILE, wanted);
+    std::vector<Client> clients;
+    for (unsigned i = 0; i < count; ++i) {
+        CAPTURE(i);
+        clients.emplace_back(server);
+        REQUIRE(clients.back().exchange("hello") == "hello");
+    }
+    REQUIRE(proc::count_sockets(server.pid()) == 1 + count);
+    for (unsigned i = 0; i < count; ++i) {
+        clients[i].send("client " + std::to_string(i));
+    }
+    for (unsigned i = 0; i < count; ++i) {
+        const std::string own = "client " + std::to_string(i);
+        const bool same = clients[i].receive(own.size()) == own;
+        CAPTURE(i);
+        REQUIRE(same);
+    }
+}
+
+void require_turned_away_without_room_in_epoll() {
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 3);
+    const FaultInjection no_room(server, "epoll_ctl:error=ENOSPC:when=1");
+    Client turned_away(server);
+    REQUIRE(turned_away.receive_to_end().empty());
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::Matches("client 127\\.0\\.0\\.1:[0-9]+ turned away: epoll_ctl: "
+                                          "No space left on device\n"));
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
+    for (Client& client : clients) {
+        REQUIRE(client.exchange("still there?") == "still there?");
+    }
+}
+
+std::vector<std::string> system_calls_of_a_session(const Chapter& chapter) {
+    const Server server(chapter);
+    const std::vector<Client> silent = connect_clients(server, 1);
+    const SystemCallTrace trace(server, "all");
+    // Everything waits for its answer, so that the order is the same each time.
+    for (int i = 0; i < 2; ++i) {
+        Client client(server);
+        wait_until_at_rest(server);
+        for (int j = 0; j < 3; ++j) {
+            REQUIRE(client.exchange("hello") == "hello");
+            wait_until_at_rest(server);
+        }
+        client.half_close();
+        REQUIRE(client.receive_to_end().empty());
+        wait_until_at_rest(server);
+        Client resets(server);
+        REQUIRE(resets.exchange("hello") == "hello");
+        wait_until_at_rest(server);
+        resets.reset();
+        wait_until_at_rest(server);
+    }
+    std::vector<std::string> calls = trace.lines();
+    for (std::string& call : calls) {
+        call = std::regex_replace(call, std::regex("htons\\([0-9]+\\)"), "htons(PORT)");
+        call = std::regex_replace(call, std::regex("127\\.0\\.0\\.1:[0-9]+"), "127.0.0.1:PORT");
+        call = std::regex_replace(call, std::regex("0x[0-9a-f]+"), "ADDRESS");
+    }
+    // Memory is the allocator's affair.
+    std::erase_if(calls, [](const std::string& call) {
+        return call.starts_with("brk(") || call.starts_with("mmap(") ||
+               call.starts_with("munmap(") || call.starts_with("madvise(");
+    });
+    return calls;
 }

@@ -53,3 +53,40 @@ std::string third_client_beside_two_silent_ones(const Chapter& chapter,
 /// Two hundred clients connect and say nothing: "a thread for every client", or "no thread for any
 /// client".
 std::string threads_for_200_idle_clients(const Chapter& chapter);
+
+/// A client is connected and silent: "the server sleeps" when it comes to rest, "the server burns
+/// processor time" when it has used half a second of it meanwhile.
+std::string beside_a_silent_client(const Chapter& chapter);
+
+/// The server may have 1,200 descriptors, and 1,100 clients connect: "every client is served", or
+/// "turned away at descriptor N".
+std::string eleven_hundred_clients(const Chapter& chapter);
+
+/// Fifty clients are connected, and one of them has ten echoes: "every wake-up looks at everybody"
+/// when each wait for an event passes as many descriptors to the kernel, "nobody else is looked at"
+/// when none does. Needs strace.
+std::string descriptors_passed_for_an_echo(const Chapter& chapter);
+
+/// As many signals may be queued for the server as it has fingers on a hand, and twenty clients
+/// send at once: "the queue of signals overflows", or "there is no queue of signals". Every client
+/// is served.
+std::string news_of_twenty_clients_at_once(const Chapter& chapter);
+
+/// A client lets the server wait with its echo, again and again: "a system call for each change of
+/// interest", or "interest never changes". Needs strace.
+std::string interest_in_a_slow_reader(const Chapter& chapter);
+
+/// As many clients as are asked for connect, and each has its own echo back, twice: on connecting
+/// and when all are there. Skips the test where the limits do not let that many connect, with what
+/// is missing.
+void require_echoes_for_all_of(unsigned count);
+
+/// A client whose descriptor epoll_ctl() does not take (a limit on watches, no memory) is turned
+/// away with a message; the clients that were there, and the one that comes next, are served. Needs
+/// strace.
+void require_turned_away_without_room_in_epoll();
+
+/// The system calls of a session, one after another: a client connects, has three echoes,
+/// half-closes and is gone; beside it another one is silent, and a third is held back and reads on.
+/// Addresses and what differs from run to run are left out. Needs strace.
+std::vector<std::string> system_calls_of_a_session(const Chapter& chapter);

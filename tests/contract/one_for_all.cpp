@@ -3,7 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "chapters/scenarios.hpp"
@@ -168,6 +170,26 @@ TEST_CASE("out of descriptors the server does not spin, with clients or without"
     wait_until("the server says what it lacks", [&] { return !server.diagnostics().empty(); });
     using namespace std::chrono_literals;
     REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
+}
+
+TEST_CASE("when a shortage is over, the server sleeps as deeply as before",
+          "[contract][from-08][sleeps]") {
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 5);
+    server.limit(RLIMIT_NOFILE, static_cast<rlim_t>(newest_descriptor(server)) + 1);
+    {
+        const Client gives_up(server);
+        wait_until("the server says what it lacks", [&] { return !server.diagnostics().empty(); });
+    }
+    server.limit(RLIMIT_NOFILE, 64);
+    for (Client& client : clients) {
+        REQUIRE(client.exchange("still there?") == "still there?");
+    }
+    wait_until("it is not woken by the clock any more", [&] {
+        const long long before = proc::voluntary_switches(server.pid());
+        std::this_thread::sleep_for(std::chrono::milliseconds{500});
+        return proc::voluntary_switches(server.pid()) == before;
+    });
 }
 
 TEST_CASE("five hundred clients at once are served, each with its own bytes",

@@ -149,6 +149,14 @@ std::uint64_t ignored_signals(pid_t process) {
     return std::stoull(status_field(process, "SigIgn"), nullptr, 16);
 }
 
+std::uint64_t pending_signals(pid_t process) {
+    return std::stoull(status_field(process, "ShdPnd"), nullptr, 16);
+}
+
+long long voluntary_switches(pid_t process) {
+    return std::stoll(status_field(process, "voluntary_ctxt_switches"));
+}
+
 std::chrono::milliseconds cpu_time(pid_t process) {
     const long long ticks =
         stat_number(process, field_user_ticks) + stat_number(process, field_system_ticks);

@@ -47,6 +47,12 @@ std::uint64_t handled_signals(pid_t process);
 /// The signals that the process ignores.
 std::uint64_t ignored_signals(pid_t process);
 
+/// The signals that wait to be taken by the process, as such a set.
+std::uint64_t pending_signals(pid_t process);
+
+/// How often the process has gone to sleep by itself so far: for each thing that it waited for.
+long long voluntary_switches(pid_t process);
+
 /// Processor time used so far, user and system.
 std::chrono::milliseconds cpu_time(pid_t process);
 

@@ -31,7 +31,8 @@ bool is_traced(pid_t process) {
 std::vector<std::string> strace_arguments(const Server& server, const std::string& calls) {
     // A server that prints its ready line may have children yet to start.
     wait_until_at_rest(server);
-    std::vector<std::string> words{"-f", "-qq", "-e", "signal=none", "-e", "trace=" + calls};
+    std::vector<std::string> words{"-f", "-qq",         "-a", "1",
+                                   "-e", "signal=none", "-e", "trace=" + calls};
     std::vector<pid_t> all = proc::children(server.pid());
     all.push_back(server.pid());
     for (const pid_t process : all) {

@@ -1,0 +1,113 @@
+// A reactor: it knows which descriptor is ready and whom to call, and nothing of what happens then.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <cstddef>
+#include <functional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "check.hpp"
+#include "fd.hpp"
+
+/// What a callback answers at the end of its turn: when it is to be called again.
+enum class Next {
+    event,  ///< when something has changed: a call has failed with EAGAIN
+    turn,   ///< after the others have had their turn: there may be more to do
+    pause,  ///< after a while: it cannot go on, and no event will tell when it can
+    end,    ///< never
+};
+
+/// Calls back whoever has a descriptor that is ready: an event loop on epoll(7), edge-triggered,
+/// for one thread.
+class Reactor {
+public:
+    using Callback = std::function<Next()>;
+
+    Reactor() : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
+
+    /// Calls `callback` when the descriptor becomes readable or writable, or is so already. An edge
+    /// is reported once: the callback has to go on until a call fails with EAGAIN, in this turn or,
+    /// by answering Next::turn, in later ones.
+    ///
+    /// The descriptor stays the caller's and must be open until the callback has answered
+    /// Next::end. The reactor then destroys the callback, and with it what the callback owns: the
+    /// descriptor, if that is the way of it. Throws std::system_error, and has not kept the
+    /// callback, when epoll cannot take the descriptor.
+    void watch(const Fd& fd, Callback callback);
+
+    /// Sleeps until somebody is ready, unless somebody is so already, and gives each of those one
+    /// turn. Callbacks may call watch(). They should not throw: whoever was ready is forgotten when
+    /// an exception leaves run_once().
+    void run_once();
+
+private:
+    struct Watched {
+        Callback callback;
+        bool is_ready = false;  ///< is in ready_ or in paused_, or has its turn
+    };
+
+    void take_events();
+
+    static constexpr int events_at_once = 64;
+    static constexpr int pause_ms = 100;
+
+    Fd epoll_;
+    std::unordered_map<int, Watched> watched_;  // by descriptor
+    std::vector<int> ready_;                    // the descriptors of those who are to have a turn
+    std::vector<int> paused_;  // of those who answered Next::pause in the last round
+};
+
+inline void Reactor::watch(const Fd& fd, Callback callback) {
+    const auto [entry, is_new] = watched_.try_emplace(fd.get(), Watched{std::move(callback)});
+    assert(is_new);
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+    event.data.fd = fd.get();
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == -1) {
+        const std::system_error failure = failed_call(errno, "epoll_ctl");
+        watched_.erase(entry);
+        throw failure;
+    }
+}
+
+inline void Reactor::run_once() {
+    take_events();
+    for (const int fd : std::exchange(ready_, {})) {
+        Watched& watched = watched_.at(fd);
+        switch (watched.callback()) {
+            case Next::event: watched.is_ready = false; break;
+            case Next::turn: ready_.push_back(fd); break;
+            case Next::pause: paused_.push_back(fd); break;
+            case Next::end: watched_.erase(fd); break;
+        }
+    }
+}
+
+/// Notes who has become ready.
+inline void Reactor::take_events() {
+    int timeout = 0;
+    if (ready_.empty()) {
+        timeout = paused_.empty() ? -1 : pause_ms;
+    }
+    std::array<epoll_event, events_at_once> events;
+    const int count = ::epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
+    if (count == -1 && errno != EINTR) {
+        throw failed_call(errno, "epoll_wait");
+    }
+    for (int i = 0; i < count; ++i) {
+        const int fd = events[static_cast<std::size_t>(i)].data.fd;
+        if (!std::exchange(watched_.at(fd).is_ready, true)) {
+            ready_.push_back(fd);
+        }
+    }
+    // Something has changed, or the time is over.
+    ready_.insert(ready_.end(), paused_.begin(), paused_.end());
+    paused_.clear();
+}

@@ -1,0 +1,217 @@
+// Chapter 14: the loop is a reactor of its own, and calls back; the server knows echo alone.
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "listener.hpp"
+#include "program.hpp"
+#include "reactor.hpp"
+
+constexpr std::size_t buffer_size = 64 * 1024;  // bytes
+constexpr int steps_at_once = 4;
+
+struct Listener {
+    Fd fd;
+    bool has_shortage = false;  ///< no descriptor or no memory for the next client, when last tried
+};
+
+struct Client {
+    Fd fd;
+    Address address;
+};
+
+/// A client and how far its echo has come: what its thread had on the stack.
+struct Connection {
+    explicit Connection(Client accepted) : client(std::move(accepted)) {}
+    // `unsent` points into `buffer`, so a connection stays where it is.
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    Client client;
+    std::span<const char> unsent;  ///< the part of `buffer` that still has to be sent
+    std::array<char, buffer_size> buffer;
+};
+
+void make_nonblocking(const Fd& fd);
+void serve(Listener& listener);
+Next accept_and_watch(Listener& listener, Reactor& reactor);
+std::optional<Client> accept_client(Listener& listener);
+void add_client(Client client, Reactor& reactor);
+Next serve_client(Connection& connection);
+Next echo(Connection& connection);
+std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
+std::size_t send_some(const Fd& client, std::span<const char> bytes);
+
+int main(int argc, char** argv) {
+    return run_program(argc, argv, [](const Options& options) {
+        Listener listener{listen_on(options)};
+        make_nonblocking(listener.fd);
+        announce(listener.fd);
+        serve(listener);
+    });
+}
+
+/// From here on no call on this descriptor waits: it fails with EAGAIN where it would have.
+void make_nonblocking(const Fd& fd) {
+    const int flags = check(::fcntl(fd.get(), F_GETFL), "fcntl F_GETFL");
+    check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
+}
+
+/// Has clients taken in whenever there are some; for ever.
+void serve(Listener& listener) {
+    Reactor reactor;
+    reactor.watch(listener.fd, [&] { return accept_and_watch(listener, reactor); });
+    while (true) {
+        reactor.run_once();
+    }
+}
+
+/// The listener's turn: takes in the next client.
+Next accept_and_watch(Listener& listener, Reactor& reactor) {
+    if (std::optional<Client> client = accept_client(listener)) {
+        add_client(std::move(*client), reactor);
+        return Next::turn;
+    }
+    // A shortage may end without an event: then look again after a while.
+    return listener.has_shortage ? Next::pause : Next::event;
+}
+
+/// The next client, or nothing when none can be had now. Throws std::system_error only when the
+/// listener itself is broken.
+std::optional<Client> accept_client(Listener& listener) {
+    while (true) {
+        Client client;
+        const int fd = ::accept4(listener.fd.get(), client.address.get(), &client.address.length,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd != -1) {
+            client.fd = Fd{fd};
+            listener.has_shortage = false;
+            return client;
+        }
+        switch (errno) {
+            // A signal came first. Nothing is lost; ask again.
+            case EINTR: break;
+
+            // Nobody is waiting.
+            case EAGAIN: listener.has_shortage = false; return std::nullopt;
+
+            // Something has happened to this one connection on the network, or a firewall forbids
+            // it (accept(2), "Error handling"). The next client may be waiting already.
+            case ECONNABORTED:
+            case EPROTO:
+            case ENETDOWN:
+            case ENOPROTOOPT:
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH:
+            case EPERM: break;
+
+            // No descriptor or no memory for one more client. accept() asks for the descriptor
+            // before it looks for a client, so it would fail at once, again and again: go on with
+            // those who are here.
+            case EMFILE:
+            case ENFILE:
+            case ENOBUFS:
+            case ENOMEM:
+                if (!std::exchange(listener.has_shortage, true)) {
+                    report(failed_call(errno, "accept, trying again").what());
+                }
+                return std::nullopt;
+
+            default: throw failed_call(errno, "accept");
+        }
+    }
+}
+
+/// Takes a client in. Where that cannot be done, it is turned away and the others stay.
+void add_client(Client client, Reactor& reactor) {
+    const std::string name = to_string(client.address);
+    try {
+        // The callback owns the connection: both end together, with Next::end.
+        const auto connection = std::make_shared<Connection>(std::move(client));
+        reactor.watch(connection->client.fd, [connection] { return serve_client(*connection); });
+    } catch (const std::exception& error) {
+        report("client " + name + " turned away: " + error.what());
+    }
+}
+
+/// One client's turn. Whatever goes wrong on its connection ends this client alone.
+Next serve_client(Connection& connection) {
+    try {
+        return echo(connection);
+    } catch (const std::exception& error) {
+        report("client " + to_string(connection.client.address) + ": " + error.what());
+        return Next::end;
+    }
+}
+
+/// Goes on with the echo until it would have to wait, or for a few steps: sends back what is left
+/// from the last turn, then what the client has sent since. The end is when the client has
+/// closed its sending side and has everything back.
+Next echo(Connection& connection) {
+    for (int i = 0; i < steps_at_once; ++i) {
+        if (connection.unsent.empty()) {
+            const auto received = receive(connection.client.fd, connection.buffer);
+            if (!received) {
+                return Next::event;
+            }
+            if (*received == 0) {
+                return Next::end;  // End of file: the client has closed its sending side.
+            }
+            connection.unsent = std::span(connection.buffer).first(*received);
+        }
+        const std::size_t sent = send_some(connection.client.fd, connection.unsent);
+        if (sent == 0) {
+            return Next::event;
+        }
+        connection.unsent = connection.unsent.subspan(sent);
+    }
+    return Next::turn;
+}
+
+/// Returns how many bytes have come, at most buffer.size(); 0 is the end of the file, and nothing
+/// means that none have come yet.
+std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer) {
+    while (true) {
+        const ssize_t received = ::read(client.get(), buffer.data(), buffer.size());
+        if (received == -1 && errno == EINTR) {
+            continue;
+        }
+        if (received == -1 && errno == EAGAIN) {
+            return std::nullopt;
+        }
+        return static_cast<std::size_t>(check(received, "read"));
+    }
+}
+
+/// Sends as many bytes as there is room for, and returns how many that were.
+std::size_t send_some(const Fd& client, std::span<const char> bytes) {
+    while (true) {
+        // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
+        // SIGPIPE, which ends the process.
+        const ssize_t sent = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent == -1 && errno == EINTR) {
+            continue;
+        }
+        if (sent == -1 && errno == EAGAIN) {
+            return 0;
+        }
+        return static_cast<std::size_t>(check(sent, "send"));
+    }
+}
