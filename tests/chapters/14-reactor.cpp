@@ -8,6 +8,7 @@
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -206,10 +207,10 @@ TEST_CASE("reactor: at the end the callback is destroyed, with all that it owns"
     Reactor reactor;
     auto pair = std::make_shared<Pair>();
     const std::weak_ptr<Pair> life = pair;
-    const int number = pair->ours.get();
-    reactor.watch(pair->ours, [owned = std::move(pair)] {
-        return owned->hear() == 'q' ? Next::end : Next::event;
-    });
+    const Fd& fd = pair->ours;
+    const int number = fd.get();
+    reactor.watch(
+        fd, [owned = std::move(pair)] { return owned->hear() == 'q' ? Next::end : Next::event; });
     take_first_events(reactor);
     REQUIRE_FALSE(life.expired());
     life.lock()->say("q");

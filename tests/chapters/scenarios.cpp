@@ -373,5 +373,15 @@ std::vector<std::string> system_calls_of_a_session(const Chapter& chapter) {
         return call.starts_with("brk(") || call.starts_with("mmap(") ||
                call.starts_with("munmap(") || call.starts_with("madvise(");
     });
+    // Who of those that are ready at once has the first turn is not promised: the listener, here.
+    const auto is_wait = [](const std::string& call) {
+        return call.starts_with("epoll_wait(") || call.starts_with("epoll_pwait(");
+    };
+    for (auto round = calls.begin(); round != calls.end();) {
+        const auto end = std::find_if(round + 1, calls.end(), is_wait);
+        std::stable_partition(round + 1, end,
+                              [](const std::string& call) { return call.starts_with("accept4("); });
+        round = end;
+    }
     return calls;
 }

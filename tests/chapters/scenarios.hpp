@@ -86,7 +86,7 @@ void require_echoes_for_all_of(unsigned count);
 /// strace.
 void require_turned_away_without_room_in_epoll();
 
-/// The system calls of a session, one after another: a client connects, has three echoes,
-/// half-closes and is gone; beside it another one is silent, and a third is held back and reads on.
-/// Addresses and what differs from run to run are left out. Needs strace.
+/// The system calls of a session, one after another: a client connects, has three echoes and
+/// leaves, another one resets, and a third is silent. Addresses and what else differs from run to
+/// run are left out. Needs strace.
 std::vector<std::string> system_calls_of_a_session(const Chapter& chapter);
