@@ -177,6 +177,33 @@ TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-09]
     REQUIRE(server.diagnostics().empty());
 }
 
+TEST_CASE("whatever a client's connection fails with ends that client alone",
+          "[contract][from-02][own-echo]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const auto [calls, error, words] = GENERATE(table<std::string, std::string, std::string>({
+        {receiving, "ECONNRESET", "Connection reset by peer"},
+        {receiving, "ETIMEDOUT", "Connection timed out"},
+        {receiving, "EHOSTUNREACH", "No route to host"},
+        {sending, "EPIPE", "Broken pipe"},
+        {sending, "ETIMEDOUT", "Connection timed out"},
+    }));
+    CAPTURE(calls, error);
+    const Server server;
+    {
+        // Gone before the next client comes: strace counts the calls of each process for itself.
+        const FaultInjection failed(server, calls + ":error=" + error + ":when=1");
+        Client client(server);
+        client.send("hello");
+        client.half_close();
+        wait_until("the server reports the client", [&] { return !server.diagnostics().empty(); });
+    }
+    REQUIRE_THAT(server.diagnostics(),
+                 Matches("client 127\\.0\\.0\\.1:[0-9]+: [a-z]+: " + words + "\n"));
+    require_echo(server);
+}
+
 TEST_CASE("a connection that fails before it is accepted does not stop the server",
           "[contract][from-02]") {
     if (!can_attach_strace()) {
