@@ -29,7 +29,7 @@ TEST_CASE("a wake-up passes the kernel no list of clients, however many are sile
     }
     wait_until_at_rest(server);
     const std::size_t waits = trace.count("epoll_wait") + trace.count("epoll_pwait");
-    REQUIRE(waits == 10);
+    REQUIRE((waits == 10 || waits == 9));  // The first has begun before strace came.
     REQUIRE(trace.count("read") == 10);
     REQUIRE(trace.count("sendto") == 10);
     REQUIRE(trace.count("epoll_ctl") == 0);

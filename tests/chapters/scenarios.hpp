@@ -90,3 +90,6 @@ void require_turned_away_without_room_in_epoll();
 /// leaves, another one resets, and a third is silent. Addresses and what else differs from run to
 /// run are left out. Needs strace.
 std::vector<std::string> system_calls_of_a_session(const Chapter& chapter);
+
+/// How many system calls the server makes for ten echoes, one after another. Needs strace.
+std::size_t system_calls_of_ten_echoes(const Chapter& chapter);
