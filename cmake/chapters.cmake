@@ -6,6 +6,10 @@ function(add_chapter)
     cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME chapter)
     add_executable(${chapter} ${ARGN})
     target_link_libraries(${chapter} PRIVATE common)
+    string(SUBSTRING ${chapter} 0 2 number)
+    if(number GREATER 15)
+        target_link_libraries(${chapter} PRIVATE liburing)
+    endif()
     add_chapter_tests(${chapter})
 endfunction()
 
@@ -17,6 +21,15 @@ function(add_chapter_tests chapter)
     target_link_libraries(${tests} PRIVATE contract test-support)
     # A runtime in headers of its own (from chapter 14 on) has unit tests beside those of the server.
     target_include_directories(${tests} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    string(SUBSTRING ${chapter} 0 2 number)
+    if(number GREATER 14)
+        target_sources(${tests} PRIVATE
+            ${PROJECT_SOURCE_DIR}/tests/runtime/io.cpp ${PROJECT_SOURCE_DIR}/tests/runtime/task.cpp)
+    endif()
+    if(number GREATER 15)
+        target_link_libraries(${tests} PRIVATE liburing)
+    endif()
+    target_compile_definitions(${tests} PRIVATE CHAPTERS_FOLDER="${PROJECT_SOURCE_DIR}/chapters")
     add_dependencies(${tests} ${chapter})
 
     # The neighbour, on which a `why` test must fail.
@@ -30,7 +43,6 @@ function(add_chapter_tests chapter)
     endif()
 
     # A part of the contract that holds from chapter 03 on is tagged [from-03]: earlier ones leave it out.
-    string(SUBSTRING ${chapter} 0 2 number)
     set(not_yet "")
     foreach(later RANGE 1 20)
         string(LENGTH ${later} digits)
@@ -45,6 +57,12 @@ function(add_chapter_tests chapter)
     # In chapter 04 another program does the echo, and has its own way with errors.
     if(chapter STREQUAL "04-exec")
         string(APPEND not_yet "~[own-echo]")
+    endif()
+
+    # From chapter 16 on the kernel takes what is to be done from a ring: strace sees no accept, read or
+    # send, and can make none of them fail.
+    if(number GREATER 15)
+        string(APPEND not_yet "~[system-calls]")
     endif()
 
     # Chapter 08 never sleeps.

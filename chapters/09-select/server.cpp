@@ -109,7 +109,7 @@ void serve(Listener& listener) {
         const int count = ::select(highest + 1, &readable, &writable, nullptr,
                                    listener.has_shortage ? &pause : nullptr);
         if (count == -1 && errno == EINTR) {
-            continue;  // The sets hold nothing now.
+            continue;  // The sets hold no answer.
         }
         check(count, "select");
 

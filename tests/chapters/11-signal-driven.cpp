@@ -97,13 +97,16 @@ TEST_CASE("signals that somebody else sends harm nobody", "[promise]") {
 TEST_CASE("a signal that outlives its client harms nobody", "[promise]") {
     const Server server;
     std::vector<Client> stay = connect_clients(server, 3);
-    for (int i = 0; i < 20; ++i) {
-        std::vector<Client> leave = connect_clients(server, 3);
-        server.stop_all();  // Several signals for each are in the queue, and the first will do.
+    for (int i = 0; i < 5; ++i) {
+        std::vector<Client> leave = connect_clients(server, 30);
+        server.stop_all();  // More signals for each will be in the queue than are taken at once.
+        for (int j = 0; j < 8; ++j) {
+            for (Client& client : leave) {
+                client.send("x");
+            }
+        }
         for (Client& client : leave) {
-            client.send("one");
-            client.send("two");
-            client.close();
+            client.half_close();
         }
         server.continue_all();
         for (Client& client : stay) {

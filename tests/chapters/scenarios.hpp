@@ -93,3 +93,7 @@ std::vector<std::string> system_calls_of_a_session(const Chapter& chapter);
 
 /// How many system calls the server makes for ten echoes, one after another. Needs strace.
 std::size_t system_calls_of_ten_echoes(const Chapter& chapter);
+
+/// Fifty clients send at once and have their echoes, ten times: "two and more for each echo" when
+/// the server makes that many system calls, "one for ten echoes or more". Needs strace.
+std::string system_calls_for_echoes_of_fifty(const Chapter& chapter);

@@ -110,7 +110,7 @@ TEST_CASE("a client that is held back and resets is reported and gone", "[contra
 }
 
 TEST_CASE("a client that always has more to send does not keep another one waiting",
-          "[contract][from-08]") {
+          "[contract][from-08][system-calls]") {
     if (!can_attach_strace()) {
         SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
@@ -146,7 +146,12 @@ TEST_CASE("out of descriptors, those who are there are served, and the next one 
           "[contract][from-08]") {
     const Server server;
     std::vector<Client> clients = connect_clients(server, 5);
+    wait_until_at_rest(server);
     server.limit(RLIMIT_NOFILE, static_cast<rlim_t>(newest_descriptor(server)) + 1);
+    // One more is still served where the kernel has been asked for the next client already.
+    if (chapter_under_test().number >= 16) {
+        clients.push_back(std::move(connect_clients(server, 1).front()));
+    }
     Client waits(server);
     waits.send("hello");
     wait_until("the server says what it lacks", [&] { return !server.diagnostics().empty(); });
@@ -154,7 +159,7 @@ TEST_CASE("out of descriptors, those who are there are served, and the next one 
         REQUIRE(clients.front().exchange("still there?") == "still there?");
     }
     REQUIRE_FALSE(waits.has_input());
-    clients.pop_back();
+    clients.erase(clients.begin());  // Its descriptor is below the limit.
     REQUIRE(waits.receive(5) == "hello");
     // Once for a shortage, and accept() may fail once more behind the last client that got one.
     REQUIRE_THAT(server.diagnostics(),

@@ -321,7 +321,19 @@ Run run_to_end(const StartSettings& settings) {
 }
 
 Server::Server(const Chapter& chapter, const StartSettings& settings)
-    : Program(chapter.server, settings), endpoint_(parse_ready_line(read_line())) {}
+    : Program(chapter.server, settings) {
+    const std::optional<std::string> line = try_read_line();
+    if (!line) {
+        const std::string end = wait_for_exit();
+        // A machine without io_uring is no fault of the server's, which says so itself.
+        if (diagnostics().starts_with("error: io_uring")) {
+            SKIP(diagnostics());
+        }
+        throw std::runtime_error("the server has ended before its ready line: " + end +
+                                 ", after this on stderr: " + diagnostics());
+    }
+    endpoint_ = parse_ready_line(*line);
+}
 
 Endpoint parse_ready_line(const std::string& line) {
     const std::string before_address = "listening on ";

@@ -100,6 +100,7 @@ struct Endpoint {
 Endpoint parse_ready_line(const std::string& line);
 
 /// A server that has printed its ready line. The one of the chapter under test, if none is named.
+/// Where the server says that io_uring is missing or forbidden, the test is skipped with its words.
 class Server : public Program {
 public:
     explicit Server(const StartSettings& settings = {}) : Server(chapter_under_test(), settings) {}

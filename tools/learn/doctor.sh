@@ -14,13 +14,13 @@ main() {
   check_library ninja "ninja $(print_version ninja)" || sick=1
   check_library cxxopts "cxxopts" || sick=1
   check_library catch2 "Catch2 $(find_catch2_version || true)" || sick=1
+  check_library liburing "liburing" || sick=1
   check_strace || sick=1
   check_tcpdump
   check_tool node "node $(print_version node)" "trace, capture and watch"
   check_tool git "git $(print_version git)" "diff"
   check_tool nc "nc" "talking to a server by hand"
   check_kernel
-  check_liburing
   check_io_uring
   check_limits
   if ((sick)) && [[ $(find_package_manager) == apt ]]; then
@@ -141,14 +141,6 @@ check_kernel() {
     report ok "Linux $release"
   else
     report note "Linux $release: the chapters on io_uring were tried on 6.1 and newer"
-  fi
-}
-
-check_liburing() {
-  if find_under_prefixes include/liburing.h >/dev/null; then
-    report ok "liburing"
-  else
-    report note "no liburing, which is for the chapters on io_uring"
   fi
 }
 

@@ -4,14 +4,17 @@
 
 declare -A APT_PACKAGE=(
   [compiler]=g++ [cmake]=cmake [ninja]=ninja-build [cxxopts]=libcxxopts-dev [catch2]=catch2
+  [liburing]=liburing-dev
   [git]=git [node]=nodejs [strace]=strace [tcpdump]=tcpdump
 )
 declare -A DNF_PACKAGE=(
   [compiler]=gcc-c++ [cmake]=cmake [ninja]=ninja-build [cxxopts]=cxxopts-devel [catch2]=catch-devel
+  [liburing]=liburing-devel
   [git]=git [node]=nodejs [strace]=strace [tcpdump]=tcpdump
 )
 declare -A PACMAN_PACKAGE=(
   [compiler]=gcc [cmake]=cmake [ninja]=ninja [cxxopts]=cxxopts [catch2]=catch2
+  [liburing]=liburing
   [git]=git [node]=nodejs [strace]=strace [tcpdump]=tcpdump
 )
 
@@ -40,8 +43,8 @@ list_parts() { # GROUP...
   local group
   for group in "$@"; do
     case $group in
-      build) printf '%s\n' compiler cmake ninja cxxopts catch2 ;;
-      test) printf '%s\n' compiler cmake ninja cxxopts catch2 strace ;;
+      build) printf '%s\n' compiler cmake ninja cxxopts catch2 liburing ;;
+      test) printf '%s\n' compiler cmake ninja cxxopts catch2 liburing strace ;;
       diff) printf '%s\n' git ;;
       trace) printf '%s\n' strace node ;;
       capture) printf '%s\n' tcpdump node ;;
@@ -65,6 +68,7 @@ has_part() { # PART
     ninja) has_any ninja ninja-build samu ;;
     cxxopts) find_under_prefixes include/cxxopts.hpp >/dev/null ;;
     catch2) find_catch2_version >/dev/null ;;
+    liburing) find_under_prefixes include/liburing.h >/dev/null ;;
     *) has_any "$1" ;;
   esac
 }

@@ -1,0 +1,203 @@
+// What a coroutine can await, and what becomes of it when it is destroyed instead.
+
+#include "io.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "runtime/counted.hpp"
+#include "runtime/pair.hpp"
+#include "task.hpp"
+
+namespace {
+
+/// Counts the bytes up to the end of the file.
+Task<> read_to_end(IoContext& io, Fd fd, std::size_t& count) {
+    const Counted counted;
+    const Socket socket(io, std::move(fd));
+    std::array<char, 16> buffer{};
+    while (true) {
+        const std::size_t received = co_await socket.read(buffer);
+        if (received == 0) {
+            co_return;
+        }
+        count += received;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("io: a coroutine sleeps until there is something to read", "[promise]") {
+    Pair pair;
+    std::size_t count = 0;
+    IoContext io;
+    io.start(read_to_end(io, std::move(pair.ours), count));
+    io.start([](IoContext& context, Fd& theirs) -> Task<> {
+        co_await context.sleep_for(std::chrono::milliseconds{5});
+        say(theirs, "hello");
+        co_await context.sleep_for(std::chrono::milliseconds{5});
+        theirs.close();
+    }(io, pair.theirs));
+    io.run();
+    REQUIRE(count == 5);
+    REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("io: a sleep takes its time, and the shortest ends first", "[promise]") {
+    IoContext io;
+    std::string order;
+    const auto sleeper = [](IoContext& context, int milliseconds, char name,
+                            std::string& ended) -> Task<> {
+        co_await context.sleep_for(std::chrono::milliseconds{milliseconds});
+        ended += name;
+    };
+    const auto start = std::chrono::steady_clock::now();
+    io.start(sleeper(io, 60, 'c', order));
+    io.start(sleeper(io, 1, 'a', order));
+    io.start(sleeper(io, 30, 'b', order));
+    io.run();
+    REQUIRE(order == "abc");
+    // At least: a loaded machine takes longer and is right, too.
+    REQUIRE(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds{60});
+}
+
+TEST_CASE("io: an error of the call is an exception that names it", "[promise]") {
+    std::string words;
+    Pair pair;
+    pair.theirs.close();
+    IoContext io;
+    io.start([](IoContext& context, Fd fd, std::string& caught) -> Task<> {
+        const Socket socket(context, std::move(fd));
+        try {
+            co_await socket.send(std::span("x", 1));
+        } catch (const std::system_error& error) {
+            caught = error.what();
+        }
+    }(io, std::move(pair.ours), words));
+    io.run();
+    REQUIRE(words == "send: Broken pipe");
+}
+
+TEST_CASE("io: coroutines are destroyed where they are suspended, with all that they own",
+          "[promise]") {
+    Pair pair;
+    const int number = pair.ours.get();
+    std::size_t count = 0;
+    {
+        IoContext io;
+        io.start(read_to_end(io, std::move(pair.ours), count));
+        io.start([](IoContext& context) -> Task<> {
+            const Counted counted;
+            co_await context.sleep_for(std::chrono::hours{1});
+        }(io));
+        // A task that awaits one that is suspended.
+        Pair other;
+        io.start([](IoContext& context, Fd fd, std::size_t& bytes) -> Task<> {
+            const Counted counted;
+            co_await read_to_end(context, std::move(fd), bytes);
+        }(io, std::move(other.ours), count));
+        io.start([](IoContext& context) -> Task<> {
+            co_await context.sleep_for(std::chrono::milliseconds{1});
+            throw std::runtime_error("enough");
+        }(io));
+        REQUIRE_THROWS_AS(io.run(), std::runtime_error);
+        REQUIRE(Counted::alive == 4);
+    }
+    REQUIRE(Counted::alive == 0);
+    REQUIRE(::fcntl(number, F_GETFD) == -1);
+}
+
+TEST_CASE("io: a coroutine that is destroyed by another is not resumed", "[promise]") {
+    // Both have news in the same round; the first to be resumed destroys the second.
+    IoContext io;
+    Pair killer_pair;
+    Pair victim_pair;
+    std::size_t count = 0;
+    say(killer_pair.theirs, "x");
+    say(victim_pair.theirs, "x");
+    std::unique_ptr<Socket> socket = std::make_unique<Socket>(io, std::move(victim_pair.ours));
+    // An operation that is suspended, in a frame that this test owns.
+    Task<> victim_task = [](const Socket& from, std::size_t& bytes) -> Task<> {
+        const Counted counted;
+        std::array<char, 16> buffer{};
+        bytes += co_await from.read(buffer);
+    }(*socket, count);
+    auto awaiter = victim_task.operator co_await();
+    awaiter.await_suspend(std::noop_coroutine()).resume();
+    REQUIRE(Counted::alive == 1);
+    auto owned = std::make_unique<Task<>>(std::move(victim_task));
+    io.start([](IoContext& context, Fd fd, std::unique_ptr<Task<>>& doomed) -> Task<> {
+        const Socket own(context, std::move(fd));
+        std::array<char, 16> buffer{};
+        co_await own.read(buffer);
+        doomed.reset();
+    }(io, std::move(killer_pair.ours), owned));
+    io.run();
+    REQUIRE((count == 0 || count == 1));  // Whoever came first.
+    owned.reset();
+    REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("io: a million operations that complete at once do not grow the stack", "[promise]") {
+    // A file of zeros is always ready, and cannot be watched by epoll; a pair that is fed from the
+    // same coroutine always is, too.
+    Pair pair;
+    IoContext io;
+    std::size_t done = 0;
+    io.start([](IoContext& context, Fd fd, Fd& theirs, std::size_t& count) -> Task<> {
+        const Socket socket(context, std::move(fd));
+        std::array<char, 1> buffer{};
+        while (count < 1'000'000) {
+            co_await socket.send(std::span("x", 1));
+            char byte = 0;
+            if (::read(theirs.get(), &byte, 1) != 1 || ::write(theirs.get(), "y", 1) != 1) {
+                co_return;
+            }
+            const std::size_t received = co_await socket.read(buffer);
+            count += 1 + received;
+        }
+    }(io, std::move(pair.ours), pair.theirs, done));
+    io.run();
+    REQUIRE(done == 1'000'000);
+}
+
+TEST_CASE("io: whoever always has something to do does not keep the others waiting", "[promise]") {
+    std::array<Pair, 2> pairs;
+    IoContext io;
+    std::string order;
+    for (int i = 0; i < 2; ++i) {
+        Pair& pair = pairs[static_cast<std::size_t>(i)];
+        say(pair.theirs, std::string(100, 'x'));
+        pair.theirs.close();
+        io.start([](IoContext& context, Fd fd, char name, std::string& turns) -> Task<> {
+            const Socket socket(context, std::move(fd));
+            std::array<char, 1> buffer{};
+            while (co_await socket.read(buffer) > 0) {
+                turns += name;
+            }
+        }(io, std::move(pair.ours), static_cast<char>('a' + i), order));
+    }
+    io.run();
+    REQUIRE(order.size() == 200);
+    std::size_t longest = 0;
+    for (std::size_t begin = 0; begin < order.size();) {
+        const std::size_t end =
+            std::min(order.find_first_not_of(order[begin], begin), order.size());
+        if (end < order.size() && order.find(order[begin], end) != std::string::npos) {
+            longest = std::max(longest, end - begin);
+        }
+        begin = end;
+    }
+    REQUIRE(longest <= 8);
+    REQUIRE(longest >= 1);
+}
