@@ -1,4 +1,4 @@
-// Chapter 15: coroutines; echo() reads as in chapter 01 again, and one thread serves everybody.
+// Chapters 15 and 16: coroutines; echo() reads as in chapter 01 again, with co_await in it.
 
 #include <array>
 #include <cerrno>

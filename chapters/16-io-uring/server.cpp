@@ -1,4 +1,4 @@
-// Chapter 16: the same server on io_uring; the engine in io.hpp is another.
+// Chapters 15 and 16: coroutines; echo() reads as in chapter 01 again, with co_await in it.
 
 #include <array>
 #include <cerrno>

@@ -29,9 +29,15 @@ print_chapter() { # CHAPTER
   printf '%-20s  %s  %s\n' "$1" "$(paint $style "$(printf '%-14s' "$state")")" "$(print_idea "$1")"
 }
 
-# The idea is the first comment of the server: `// Chapter 03: a process for every client.`
+# The idea is the first comment of the server: `// Chapter 03: a process for every client.` A chapter whose
+# server is that of the chapter before has it in its CMakeLists.txt.
 print_idea() { # CHAPTER
-  sed -n '1{s,^// Chapter [0-9]*: *,,;s,\.$,,;p;q}' "chapters/$1/server.cpp"
+  local idea
+  idea=$(sed -n '1{s,^# Chapter [0-9]*: *,,p;q}' "chapters/$1/CMakeLists.txt")
+  if [[ ! $idea ]]; then
+    idea=$(sed -n '1{s,^// Chapters* [0-9 and]*: *,,;p;q}' "chapters/$1/server.cpp")
+  fi
+  printf '%s\n' "${idea%.}"
 }
 
 find_state() { # CHAPTER
