@@ -103,6 +103,7 @@ private:
     IoContext& io_;
     std::coroutine_handle<> awaiting_;
     bool is_in_flight_ = false;
+    bool is_abandoned_ = false;  ///< its coroutine is being destroyed
     int result_ = 0;
 };
 
@@ -234,7 +235,7 @@ inline void IoContext::take_completions() {
         }
         operation->result_ = result;
         operation->is_in_flight_ = false;
-        if (result == -EINTR) {
+        if (result == -EINTR && !operation->is_abandoned_) {
             operation->submit();  // A signal came first. Nothing is lost; ask again.
         } else {
             done_.push_back(operation);
@@ -258,6 +259,7 @@ inline void Operation::submit() {
 }
 
 inline Operation::~Operation() {
+    is_abandoned_ = true;
     if (is_in_flight_) {
         io_uring_sqe& entry = io_.next_entry();
         ::io_uring_prep_cancel(&entry, this, 0);

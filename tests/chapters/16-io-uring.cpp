@@ -77,6 +77,24 @@ TEST_CASE("without io_uring the server says why, and what to do", "[promise]") {
     REQUIRE(run.out.empty());
 }
 
+TEST_CASE("on a kernel that does not know the newer flags the server works without them",
+          "[promise]") {
+    if (!can_attach_strace()) {
+        SKIP("strace may not attach to a running process here (./learn doctor tells)");
+    }
+    const std::string which = GENERATE("1", "1..2");
+    CAPTURE(which);
+    const std::string server = chapter_under_test().server;
+    Program strace(
+        "strace",
+        {.arguments = {"-f", "-qq", "-o", "/dev/null", "-e", "trace=io_uring_setup", "-e",
+                       "inject=io_uring_setup:error=EINVAL:when=" + which, server, "--port", "0"}});
+    Client client(parse_ready_line(strace.read_line()));
+    REQUIRE(client.exchange("hello") == "hello");
+    client.half_close();
+    REQUIRE(client.receive_to_end().empty());
+}
+
 TEST_CASE("ring: a thousand operations through room for two", "[promise]") {
     // Every submission after the second needs room that only the kernel can make, and so do most of
     // the completions: the queue of those has room for four.

@@ -3,6 +3,7 @@
 #include "io.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -146,6 +147,28 @@ TEST_CASE("io: a coroutine that is destroyed by another is not resumed", "[promi
     REQUIRE((count == 0 || count == 1));  // Whoever came first.
     owned.reset();
     REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("io: an operation whose coroutine has been destroyed takes no bytes any more",
+          "[promise]") {
+    IoContext io;
+    Pair pair;
+    const Fd same{check(::fcntl(pair.ours.get(), F_DUPFD_CLOEXEC, 0), "fcntl F_DUPFD_CLOEXEC")};
+    std::size_t count = 0;
+    {
+        const Task<> task = read_to_end(io, std::move(pair.ours), count);
+        task.operator co_await().await_suspend(std::noop_coroutine()).resume();
+        // Until the operation has begun, for an engine that is told of it later.
+        io.start([](IoContext& context) -> Task<> {
+            co_await context.sleep_for(std::chrono::milliseconds{1});
+        }(io));
+        io.run();
+    }
+    REQUIRE(Counted::alive == 0);
+    say(pair.theirs, "hello");
+    std::array<char, 16> buffer{};
+    REQUIRE(::recv(same.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) == 5);
+    REQUIRE(count == 0);
 }
 
 TEST_CASE("io: a million operations that complete at once do not grow the stack", "[promise]") {
