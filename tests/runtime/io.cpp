@@ -155,17 +155,21 @@ TEST_CASE("io: an operation whose coroutine has been destroyed takes no bytes an
     Pair pair;
     const Fd same{check(::fcntl(pair.ours.get(), F_DUPFD_CLOEXEC, 0), "fcntl F_DUPFD_CLOEXEC")};
     std::size_t count = 0;
-    {
-        const Task<> task = read_to_end(io, std::move(pair.ours), count);
-        task.operator co_await().await_suspend(std::noop_coroutine()).resume();
-        // Until the operation has begun, for an engine that is told of it later.
+    // An engine may be told of an operation, and of its end, only while it runs.
+    const auto run_for_a_moment = [&io] {
         io.start([](IoContext& context) -> Task<> {
             co_await context.sleep_for(std::chrono::milliseconds{1});
         }(io));
         io.run();
+    };
+    {
+        const Task<> task = read_to_end(io, std::move(pair.ours), count);
+        task.operator co_await().await_suspend(std::noop_coroutine()).resume();
+        run_for_a_moment();
     }
     REQUIRE(Counted::alive == 0);
     say(pair.theirs, "hello");
+    run_for_a_moment();
     std::array<char, 16> buffer{};
     REQUIRE(::recv(same.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) == 5);
     REQUIRE(count == 0);
