@@ -115,30 +115,41 @@ TEST_CASE("a client that always has more to send does not keep another one waiti
         SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
     const Server server;
+    std::vector<std::string> reads;
+    const auto connect = [&](const ClientSettings& settings) {
+        Client client(server, settings);
+        REQUIRE(client.exchange("hello") == "hello");
+        reads.push_back("(" + std::to_string(newest_descriptor(server)) + ",");
+        return client;
+    };
+    // One quiet client before the busy one and one after it: whoever comes first in a round.
     constexpr int plenty = 4 * 1024 * 1024;
-    Client busy(server, {.receive_buffer = plenty, .send_buffer = plenty});
-    REQUIRE(busy.exchange("hello") == "hello");
-    const std::string busy_read = "(" + std::to_string(newest_descriptor(server)) + ",";
-    Client quiet(server);
-    REQUIRE(quiet.exchange("hello") == "hello");
-    const std::string quiet_read = "(" + std::to_string(newest_descriptor(server)) + ",";
+    Client quiet = connect({});
+    Client busy = connect({.receive_buffer = plenty, .send_buffer = plenty});
+    Client also_quiet = connect({});
 
     const SystemCallTrace trace(server, "read,recvfrom");
     server.stop_all();
     send_until_server_is_held_back(busy);
     quiet.send("!");
+    also_quiet.send("!");
     server.continue_all();
     REQUIRE(quiet.receive(1) == "!");
+    REQUIRE(also_quiet.receive(1) == "!");
 
-    // The reads from the busy one that have returned with bytes before the quiet one had its turn.
+    // How many reads have returned with bytes of the busy one before both quiet ones had their
+    // turn.
     int turns = 0;
+    int quiet_turns = 0;
     for (const std::string& line : trace.lines()) {
         const bool has_bytes = line.find("= -1") == std::string::npos;
-        if (line.find(quiet_read) != std::string::npos && has_bytes) {
-            break;
-        }
-        turns += line.find(busy_read) != std::string::npos && has_bytes ? 1 : 0;
+        const auto is_read_of = [&](std::size_t who) {
+            return has_bytes && line.find(reads[who]) != std::string::npos;
+        };
+        quiet_turns += is_read_of(0) || is_read_of(2) ? 1 : 0;
+        turns += is_read_of(1) && quiet_turns < 2 ? 1 : 0;
     }
+    REQUIRE(quiet_turns == 2);
     REQUIRE(turns <= 5);
 }
 
