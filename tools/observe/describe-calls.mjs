@@ -89,10 +89,27 @@ const shorteners = {
   wait4: ([pid, ...rest], roles) => [describeTarget(roles, pid), ...rest],
   waitid: ([kind, pid, info, ...rest], roles) => [kind, describeTarget(roles, pid), info.startsWith('{') ? '{…}' : info, ...rest],
   rt_sigtimedwait: ([set, info, ...rest]) => [set, nameSource(info), ...rest],
+  io_uring_setup: ([entries, parameters]) => [entries, `{flags=${nameSetupFlags(parameters)}, …}`],
+  io_uring_register: ([ring, what, , ...rest]) => [ring, what, '…', ...rest],
   pidfd_open: ([pid, flags], roles) => [describeTarget(roles, pid), flags],
   fcntl: ([fd, command, value], roles) =>
     [fd, command, ...(value === undefined ? [] : [command === 'F_SETOWN' ? describeTarget(roles, value) : value])],
 };
+
+// Flags that strace knows or does not know, according to its release: `flags=0x3000 /* IORING_SETUP_??? */`.
+const setupFlags = { 0x100: 'IORING_SETUP_COOP_TASKRUN', 0x1000: 'IORING_SETUP_SINGLE_ISSUER', 0x2000: 'IORING_SETUP_DEFER_TASKRUN' };
+
+function nameSetupFlags(parameters) {
+  const flags = /flags=([^, ]+)/.exec(parameters)?.[1] ?? '0';
+  const names = flags.split('|').flatMap((word) => {
+    const bits = Number(word);
+    if (!Number.isInteger(bits) || bits === 0) return [word];
+    const known = Object.keys(setupFlags).filter((bit) => bits & bit);
+    const rest = known.reduce((left, bit) => left & ~bit, bits);
+    return [...known.map((bit) => setupFlags[bit]), ...(rest === 0 ? [] : [`0x${rest.toString(16)}`])];
+  });
+  return names.join('|');
+}
 
 const shortenPath = (path) => path.replace(/^"[^"]*\//, '"…/');
 

@@ -105,6 +105,15 @@ test('a signal without a handler does not interrupt: the call goes on', () => {
   assert.deepEqual(story.map(show), [['server: accept(3, … (asleep)'], ['server: --- SIGCHLD: another process has ended (ignored) ---'], ['server: … accept(3, NULL, NULL) = 4']]);
 });
 
+test('the flags of a ring are named, whether strace knows them or not, and its long answers are cut', () => {
+  for (const flags of ['0x3000 /* IORING_SETUP_??? */', 'IORING_SETUP_SINGLE_ISSUER|IORING_SETUP_DEFER_TASKRUN']) {
+    const [step] = tell([`10 1.0 io_uring_setup(256, {flags=${flags}, sq_thread_cpu=0, cq_entries=512}) = 4 <0.1>`]);
+    assert.equal(show(step)[0], 'server: io_uring_setup(256, {flags=IORING_SETUP_SINGLE_ISSUER|IORING_SETUP_DEFER_TASKRUN, …}) = 4');
+  }
+  const [step] = tell(['10 1.0 io_uring_register(4, IORING_REGISTER_PROBE, {last_op=62, ops=[{op=0}]}, 256) = 0 <0.1>']);
+  assert.equal(show(step)[0], 'server: io_uring_register(4, IORING_REGISTER_PROBE, …, 256) = 0');
+});
+
 test('a signal that F_SETSIG sends names its descriptor', () => {
   const [step] = tell(['10 1.0 rt_sigtimedwait([RT_3], {si_signo=SIGRT_3, si_code=0x1, si_pid=65, si_uid=0, si_int=4, si_ptr=0x4}, NULL, 8) = 35 (SIGRT_3) <0.1>']);
   assert.match(show(step)[0], /\{si_signo=SIGRT_3, si_code=POLL_IN, si_band=65, si_fd=4\}/);
