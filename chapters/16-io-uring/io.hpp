@@ -98,11 +98,13 @@ protected:
 private:
     friend class IoContext;
 
+    enum class State { ours, in_flight, done };
+
     void submit();
 
     IoContext& io_;
     std::coroutine_handle<> awaiting_;
-    bool is_in_flight_ = false;
+    State state_ = State::ours;  ///< in_flight: the kernel's; done: in the list of those to resume
     bool is_abandoned_ = false;  ///< its coroutine is being destroyed
     int result_ = 0;
 };
@@ -192,6 +194,7 @@ inline void IoContext::run() {
         for (std::size_t turns = done_.size(); turns > 0 && !done_.empty(); --turns) {
             Operation& operation = *done_.front();
             done_.pop_front();
+            operation.state_ = Operation::State::ours;
             operation.awaiting_.resume();
         }
     }
@@ -234,7 +237,7 @@ inline void IoContext::take_completions() {
             continue;  // The answer to a request to cancel.
         }
         operation->result_ = result;
-        operation->is_in_flight_ = false;
+        operation->state_ = Operation::State::done;
         if (result == -EINTR && !operation->is_abandoned_) {
             operation->submit();  // A signal came first. Nothing is lost; ask again.
         } else {
@@ -255,22 +258,23 @@ inline void Operation::submit() {
     io_uring_sqe& entry = io_.next_entry();
     describe(entry);
     ::io_uring_sqe_set_data(&entry, this);
-    is_in_flight_ = true;
+    state_ = State::in_flight;
 }
 
 inline Operation::~Operation() {
     is_abandoned_ = true;
-    if (is_in_flight_) {
+    if (state_ == State::in_flight) {
         io_uring_sqe& entry = io_.next_entry();
         ::io_uring_prep_cancel(&entry, this, 0);
         ::io_uring_sqe_set_data(&entry, nullptr);
-        while (is_in_flight_) {
+        while (state_ == State::in_flight) {
             io_.submit_and_wait(1);
             io_.take_completions();
         }
     }
-    // Done, but not resumed any more.
-    std::erase(io_.done_, this);
+    if (state_ == State::done) {
+        std::erase(io_.done_, this);  // Nobody is there to be resumed.
+    }
 }
 
 class IoContext::Sleep : public Operation {
