@@ -54,8 +54,8 @@ int newest_descriptor(const Server& server) {
     return newest;
 }
 
-std::string send_until_server_is_held_back(Client& client) {
-    const std::string part = random_bytes(64 * 1024);
+std::string send_until_server_is_held_back(Client& client, unsigned seed) {
+    const std::string part = random_bytes(64 * 1024, seed);
     std::string all_sent;
     int looks_in_vain = 0;
     wait_until("the server takes no more bytes", [&] {

@@ -17,8 +17,9 @@ std::vector<Client> connect_clients(const Server& server, int count);
 int newest_descriptor(const Server& server);
 
 /// Sends without ever receiving until the server takes no more from this client, since it cannot
-/// send either: at fifty looks in a row there was no room. Returns what was sent.
-std::string send_until_server_is_held_back(Client& client);
+/// send either: at fifty looks in a row there was no room. Returns what was sent: bytes of
+/// random_bytes() with this seed, again and again.
+std::string send_until_server_is_held_back(Client& client, unsigned seed = 1);
 
 /// A client is connected and resets the connection: "the server lives", or how it ended and its
 /// last words.

@@ -86,6 +86,32 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     REQUIRE(same);
 }
 
+TEST_CASE("clients that are held back at the same time have each their own bytes back",
+          "[contract][from-08]") {
+    const Server server;
+    std::vector<Client> clients;
+    std::vector<std::string> sent;
+    for (unsigned i = 0; i < 4; ++i) {
+        clients.emplace_back(server);
+        sent.push_back(send_until_server_is_held_back(clients.back(), i));
+    }
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+        CAPTURE(i);
+        clients[i].half_close();
+        const bool same = clients[i].receive_to_end() == sent[i];
+        REQUIRE(same);
+    }
+}
+
+TEST_CASE("every descriptor of the server would be closed on exec", "[contract][from-08]") {
+    const Server server;
+    const std::vector<Client> clients = connect_clients(server, 2);
+    for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
+        CAPTURE(descriptor.number, descriptor.target);
+        REQUIRE((descriptor.number <= 2 || descriptor.is_close_on_exec));
+    }
+}
+
 TEST_CASE("a client that is held back costs no processor time", "[contract][from-08][sleeps]") {
     const Server server;
     Client greedy(server);

@@ -1,6 +1,7 @@
 #include "support/proc.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -65,6 +66,18 @@ bool is_address(const std::string& digits, const std::string& host) {
     return std::stoul(digits, nullptr, 16) == address.s_addr;
 }
 
+/// By the line "flags:" in /proc/PID/fdinfo/NUMBER, an octal number.
+bool is_close_on_exec(pid_t process, const std::string& number) {
+    std::ifstream file(folder(process) / "fdinfo" / number);
+    for (std::string word; file >> word;) {
+        if (word == "flags:") {
+            file >> word;
+            return (std::stoul(word, nullptr, 8) & O_CLOEXEC) != 0;
+        }
+    }
+    return false;
+}
+
 constexpr std::size_t field_parent = 4;
 constexpr std::size_t field_user_ticks = 14;
 constexpr std::size_t field_system_ticks = 15;
@@ -106,7 +119,8 @@ std::vector<Descriptor> descriptors(pid_t process) {
         std::error_code closed_meanwhile;
         const std::string target = fs::read_symlink(entry.path(), closed_meanwhile);
         if (!closed_meanwhile) {
-            found.push_back({std::stoi(entry.path().filename()), target});
+            const std::string number = entry.path().filename();
+            found.push_back({std::stoi(number), target, is_close_on_exec(process, number)});
         }
     }
     std::sort(found.begin(), found.end(),

@@ -17,6 +17,7 @@ namespace proc {
 struct Descriptor {
     int number;
     std::string target;  ///< "/dev/null", "socket:[4711]", "pipe:[42]"
+    bool is_close_on_exec;
 };
 
 /// 'R' running, 'S' asleep, 'T' stopped, 'Z' zombie; '-' when there is no such process.
