@@ -132,6 +132,7 @@ TEST_CASE("a client that is held back and resets is reported and gone", "[contra
     greedy.reset();
     wait_until("the server has closed its side",
                [&] { return proc::count_sockets(server.pid()) == 1; });
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
     REQUIRE_THAT(server.diagnostics(), ContainsSubstring("Connection reset by peer"));
 }
 
