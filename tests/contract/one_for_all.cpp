@@ -142,8 +142,8 @@ TEST_CASE("a client that always has more to send does not keep another one waiti
     int turns = 0;
     int quiet_turns = 0;
     for (const std::string& line : trace.lines()) {
-        const bool has_bytes = line.find(" = ") != std::string::npos &&
-                               line.find(" = -1") == std::string::npos;
+        const bool has_bytes =
+            line.find(" = ") != std::string::npos && line.find(" = -1") == std::string::npos;
         const auto is_read_of = [&](std::size_t who) {
             return has_bytes && line.find(reads[who]) != std::string::npos;
         };
