@@ -105,7 +105,7 @@ TEST_CASE("ring: a thousand operations through room for two", "[promise]") {
         pairs.push_back(std::make_unique<Pair>());
         io.start([](IoContext& context, Fd fd, std::size_t& bytes) -> Task<> {
             const Counted counted;
-            const Socket socket(context, std::move(fd));
+            Socket socket(context, std::move(fd));
             std::array<char, 16> buffer{};
             const std::size_t received = co_await socket.read(buffer);
             bytes += received;
@@ -130,7 +130,7 @@ TEST_CASE("ring: the kernel has let go of a buffer before its coroutine is destr
             pairs.push_back(std::make_unique<Pair>());
             io.start([](IoContext& context, Fd fd) -> Task<> {
                 const Counted counted;
-                const Socket socket(context, std::move(fd));
+                Socket socket(context, std::move(fd));
                 std::array<char, 4096> buffer{};
                 co_await socket.read(buffer);
             }(io, std::move(pairs.back()->ours)));

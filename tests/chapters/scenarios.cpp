@@ -430,3 +430,30 @@ std::string system_calls_for_echoes_of_fifty(const Chapter& chapter) {
     }
     return calls <= echoes / 10 ? "one for ten echoes or more" : std::to_string(calls) + " calls";
 }
+
+std::string stalled_clients(const Chapter& chapter, const std::vector<std::string>& options) {
+    StartSettings settings;
+    settings.arguments.insert(settings.arguments.end(), options.begin(), options.end());
+    const Server server(chapter, settings);
+    Client silent(server);
+    silent.exchange("hello");
+    Client greedy(server);
+    const std::string part = random_bytes(64 * 1024);
+    std::size_t sockets = 3;
+    // A server without deadlines is given a second; one that has them, as long as it needs.
+    const auto time = options.empty() ? std::chrono::seconds{1} : patience() / 2;
+    const auto give_up = std::chrono::steady_clock::now() + time;
+    wait_until("the time is over, or they are gone", [&] {
+        try {
+            greedy.send_some(part);
+        } catch (const std::system_error&) {
+            // It has been evicted, and the connection reset.
+        }
+        sockets = proc::count_sockets(server.pid());
+        return sockets == 1 || std::chrono::steady_clock::now() >= give_up;
+    });
+    if (sockets == 1) {
+        return "both are evicted";
+    }
+    return sockets == 3 ? "both are kept" : "one of them is kept";
+}

@@ -98,3 +98,7 @@ std::size_t system_calls_of_ten_echoes(const Chapter& chapter);
 /// Fifty clients send at once and have their echoes, ten times: "two and more for each echo" when
 /// the server makes that many system calls, "one for ten echoes or more". Needs strace.
 std::string system_calls_for_echoes_of_fifty(const Chapter& chapter);
+
+/// One client sends nothing, another one takes nothing: "both are evicted" when the server has
+/// closed their connections; "both are kept", after a second where no options are given.
+std::string stalled_clients(const Chapter& chapter, const std::vector<std::string>& options);

@@ -26,7 +26,7 @@ namespace {
 /// Counts the bytes up to the end of the file.
 Task<> read_to_end(IoContext& io, Fd fd, std::size_t& count) {
     const Counted counted;
-    const Socket socket(io, std::move(fd));
+    Socket socket(io, std::move(fd));
     std::array<char, 16> buffer{};
     while (true) {
         const std::size_t received = co_await socket.read(buffer);
@@ -79,7 +79,7 @@ TEST_CASE("io: an error of the call is an exception that names it", "[promise]")
     pair.theirs.close();
     IoContext io;
     io.start([](IoContext& context, Fd fd, std::string& caught) -> Task<> {
-        const Socket socket(context, std::move(fd));
+        Socket socket(context, std::move(fd));
         try {
             co_await socket.send(std::span("x", 1));
         } catch (const std::system_error& error) {
@@ -129,7 +129,7 @@ TEST_CASE("io: a coroutine that is destroyed by another is not resumed", "[promi
     say(victim_pair.theirs, "x");
     std::unique_ptr<Socket> socket = std::make_unique<Socket>(io, std::move(victim_pair.ours));
     // An operation that is suspended, in a frame that this test owns.
-    Task<> victim_task = [](const Socket& from, std::size_t& bytes) -> Task<> {
+    Task<> victim_task = [](Socket& from, std::size_t& bytes) -> Task<> {
         const Counted counted;
         std::array<char, 16> buffer{};
         bytes += co_await from.read(buffer);
@@ -139,7 +139,7 @@ TEST_CASE("io: a coroutine that is destroyed by another is not resumed", "[promi
     REQUIRE(Counted::alive == 1);
     auto owned = std::make_unique<Task<>>(std::move(victim_task));
     io.start([](IoContext& context, Fd fd, std::unique_ptr<Task<>>& doomed) -> Task<> {
-        const Socket own(context, std::move(fd));
+        Socket own(context, std::move(fd));
         std::array<char, 16> buffer{};
         co_await own.read(buffer);
         doomed.reset();
@@ -176,7 +176,7 @@ TEST_CASE("io: a million operations that complete at once do not grow the stack"
     IoContext io;
     std::size_t done = 0;
     io.start([](IoContext& context, Fd fd, Fd& theirs, std::size_t& count) -> Task<> {
-        const Socket socket(context, std::move(fd));
+        Socket socket(context, std::move(fd));
         std::array<char, 1> buffer{};
         while (count < 1'000'000) {
             co_await socket.send(std::span("x", 1));
@@ -201,7 +201,7 @@ TEST_CASE("io: whoever always has something to do does not keep the others waiti
         say(pair.theirs, std::string(100, 'x'));
         pair.theirs.close();
         io.start([](IoContext& context, Fd fd, char name, std::string& turns) -> Task<> {
-            const Socket socket(context, std::move(fd));
+            Socket socket(context, std::move(fd));
             std::array<char, 1> buffer{};
             while (co_await socket.read(buffer) > 0) {
                 turns += name;
