@@ -230,6 +230,24 @@ TEST_CASE("cancel: the coroutine gets ECANCELED, and the socket can be used agai
     REQUIRE(results == std::vector<int>{-ECANCELED, -ECANCELED, 5});
 }
 
+TEST_CASE("cancel: what was done before the request keeps its result", "[promise]") {
+    IoContext io;
+    Pair pair;
+    Socket socket(io, std::move(pair.ours));
+    std::string ended;
+    io.start([](Socket& to, std::string& how) -> Task<> {
+        try {
+            const std::size_t sent = co_await to.send(std::span("hello", 5));
+            how = "sent " + std::to_string(sent);
+        } catch (const std::system_error& error) {
+            how = error.what();
+        }
+    }(socket, ended));
+    socket.cancel();  // Goes to the kernel with the send, and behind it.
+    io.run();
+    REQUIRE(ended == "sent 5");
+}
+
 TEST_CASE("ten thousand clients are served at once", "[promise]") {
     require_echoes_for_all_of(10000);
 }
