@@ -46,7 +46,7 @@ private:
 class IoContext {
 public:
     /// Has room for `entries` operations that have not been handed to the kernel yet; more than
-    /// that are handed over earlier. Throws std::system_error, which says what to do where io_uring
+    /// that are handed over earlier. Throws std::runtime_error, which says what to do where io_uring
     /// is missing or forbidden.
     explicit IoContext(unsigned entries = 256);
 
