@@ -29,8 +29,8 @@ class Operation;
 class IoContext {
 public:
     /// Has room for `entries` operations that have not been handed to the kernel yet; more than
-    /// that are handed over earlier. Throws std::runtime_error, which says what to do where io_uring
-    /// is missing or forbidden.
+    /// that are handed over earlier. Throws std::runtime_error, which says what to do where
+    /// io_uring is missing or forbidden.
     explicit IoContext(unsigned entries = 256);
 
     /// Destroys the tasks that have been started and have not ended, where they are suspended.
