@@ -133,9 +133,9 @@ void take_signals(const sigset_t& signals, Listener& listener, Connections& conn
     const timespec at_once{};
     for (int i = 0; i < signals_at_once; ++i) {
         const timespec* timeout = &at_once;
-        if (ready.empty() && listener.has_shortage) {
+        if (i == 0 && ready.empty() && listener.has_shortage) {
             timeout = &accept_pause;  // It may end without a signal: then look again after a while.
-        } else if (ready.empty() && !listener.is_ready) {
+        } else if (i == 0 && ready.empty() && !listener.is_ready) {
             timeout = nullptr;
         }
         siginfo_t info;

@@ -14,6 +14,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
+#include <limits>
 #include <map>
 #include <span>
 #include <unordered_map>
@@ -238,7 +239,8 @@ inline int IoContext::wait_ms() const {
     }
     using std::chrono::milliseconds;
     const auto left = std::chrono::ceil<milliseconds>(sleeping_.begin()->first - Clock::now());
-    return static_cast<int>(std::max(left, milliseconds{0}).count());
+    constexpr milliseconds longest{std::numeric_limits<int>::max()};
+    return static_cast<int>(std::clamp(left, milliseconds{0}, longest).count());
 }
 
 inline void IoContext::take_events() {

@@ -203,6 +203,25 @@ TEST_CASE("reactor: a pause is over after a while", "[promise]") {
     REQUIRE(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds{190});
 }
 
+TEST_CASE("reactor: nobody waits for somebody else's pause", "[promise]") {
+    Reactor reactor;
+    const Pair cannot;
+    const Pair busy;
+    int turns = 0;
+    reactor.watch(cannot.ours, [] { return Next::pause; });
+    reactor.watch(busy.ours, [&] {
+        ++turns;
+        return Next::turn;
+    });
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 1000; ++i) {
+        reactor.run_once();
+    }
+    REQUIRE(turns == 1000);
+    // A thousand pauses would be a hundred seconds.
+    REQUIRE(std::chrono::steady_clock::now() - start < std::chrono::seconds{50});
+}
+
 TEST_CASE("reactor: at the end the callback is destroyed, with all that it owns", "[promise]") {
     Reactor reactor;
     auto pair = std::make_shared<Pair>();

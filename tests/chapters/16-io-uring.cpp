@@ -120,9 +120,35 @@ TEST_CASE("ring: a thousand operations through room for two", "[promise]") {
     REQUIRE(Counted::alive == 0);
 }
 
+TEST_CASE("ring: nobody sleeps while somebody has been done and not resumed", "[promise]") {
+    // With room for two the first sender's completion is taken while the others begin. It says what
+    // the reader waits for, and nothing else will happen.
+    IoContext io(2);
+    std::vector<std::unique_ptr<Pair>> pairs;
+    for (int i = 0; i < 3; ++i) {
+        pairs.push_back(std::make_unique<Pair>());
+    }
+    std::size_t count = 0;
+    for (int i = 0; i < 2; ++i) {
+        io.start([](IoContext& context, Fd fd, const Fd& wakes) -> Task<> {
+            Socket socket(context, std::move(fd));
+            co_await socket.send(std::span("x", 1));
+            say(wakes, "y");
+        }(io, std::move(pairs[static_cast<std::size_t>(i)]->ours), pairs[2]->theirs));
+    }
+    io.start([](IoContext& context, Fd fd, std::size_t& bytes) -> Task<> {
+        Socket socket(context, std::move(fd));
+        std::array<char, 1> buffer{};
+        while (bytes < 2) {
+            bytes += co_await socket.read(buffer);
+        }
+    }(io, std::move(pairs[2]->ours), count));
+    io.run();
+    REQUIRE(count == 2);
+}
+
 TEST_CASE("ring: the kernel has let go of a buffer before its coroutine is destroyed",
           "[promise]") {
-    const Pair keeps_other_end;
     std::vector<std::unique_ptr<Pair>> pairs;
     {
         IoContext io;

@@ -170,8 +170,6 @@ TEST_CASE("io: an operation whose coroutine has been destroyed is over", "[promi
 }
 
 TEST_CASE("io: a million operations that complete at once do not grow the stack", "[promise]") {
-    // A file of zeros is always ready, and cannot be watched by epoll; a pair that is fed from the
-    // same coroutine always is, too.
     Pair pair;
     IoContext io;
     std::size_t done = 0;
