@@ -1,6 +1,7 @@
 // From chapter 08 on one thread serves all clients: nobody may cost the others their turn, or the
 // server more memory than a buffer.
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
@@ -182,6 +183,26 @@ TEST_CASE("a client that always has more to send does not keep another one waiti
     }
     REQUIRE(quiet_turns == 2);
     REQUIRE(turns <= 5);
+}
+
+TEST_CASE("clients that send and receive at the same time, and then leave, leave nothing behind",
+          "[contract][from-08]") {
+    const Server server;
+    const std::string sent = random_bytes(800 * 1024);
+    for (int i = 0; i < 30; ++i) {
+        CAPTURE(i);
+        Client client(server, {.send_buffer = 4 * 1024 * 1024});
+        std::string received;
+        for (std::size_t at = 0; at < sent.size();) {
+            at += client.send_some(std::string_view(sent).substr(at));
+            received += client.receive(std::min<std::size_t>(32 * 1024, at - received.size()));
+        }
+        client.half_close();
+        received += client.receive_to_end();
+        const bool same = received == sent;
+        REQUIRE(same);
+    }
+    wait_until("their sockets are gone", [&] { return proc::count_sockets(server.pid()) == 1; });
 }
 
 TEST_CASE("out of descriptors, those who are there are served, and the next one when one leaves",
