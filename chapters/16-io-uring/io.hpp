@@ -3,6 +3,7 @@
 
 #include <liburing.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
@@ -83,6 +84,9 @@ protected:
 
     /// Writes down in a submission queue entry what is to be done.
     virtual void describe(io_uring_sqe& entry) = 0;
+
+    /// The result is a descriptor, which is nobody's until the coroutine has been resumed.
+    bool is_opening_ = false;
 
     /// What the system call of that name would have returned, or the negative error number.
     int result() const { return result_; }
@@ -274,6 +278,9 @@ inline Operation::~Operation() {
     }
     if (state_ == State::done) {
         std::erase(io_.done_, this);  // Nobody is there to be resumed.
+        if (is_opening_ && result_ >= 0) {
+            ::close(result_);
+        }
     }
 }
 
@@ -299,7 +306,9 @@ inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
 /// What Acceptor::accept() returns.
 class Accept : public Operation {
 public:
-    Accept(IoContext& io, int fd, Address& address) : Operation(io), fd_(fd), address_(address) {}
+    Accept(IoContext& io, int fd, Address& address) : Operation(io), fd_(fd), address_(address) {
+        is_opening_ = true;
+    }
 
     int await_resume() const { return result(); }
 

@@ -17,8 +17,10 @@
 #include <system_error>
 #include <vector>
 
+#include "listener.hpp"
 #include "runtime/counted.hpp"
 #include "runtime/pair.hpp"
+#include "support/proc.hpp"
 #include "task.hpp"
 
 namespace {
@@ -167,6 +169,37 @@ TEST_CASE("io: an operation whose coroutine has been destroyed is over", "[promi
     // An operation in flight would still hold our end open, and take the bytes.
     REQUIRE(::send(pair.theirs.get(), "x", 1, MSG_NOSIGNAL) == -1);
     REQUIRE(errno == EPIPE);
+}
+
+TEST_CASE("io: a client that nobody is there to take any more is closed", "[promise]") {
+    const std::size_t open_before = proc::descriptors(::getpid()).size();
+    {
+        std::vector<std::unique_ptr<Pair>> pairs;
+        IoContext io;
+        Fd listener = listen_on({.port = 0});
+        Address address;
+        check(::getsockname(listener.get(), address.get(), &address.length), "getsockname");
+        Acceptor acceptor(io, std::move(listener));
+        io.start([](Acceptor& from) -> Task<> {
+            Address peer;
+            const int fd = co_await from.accept(peer);
+            const Fd client{fd};
+        }(acceptor));
+        std::size_t count = 0;
+        for (int i = 0; i < 20; ++i) {
+            pairs.push_back(std::make_unique<Pair>());
+            io.start(read_to_end(io, std::move(pairs.back()->ours), count));
+        }
+        const Fd client{check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")};
+        io.start([](IoContext& context, const Fd& connects, Address& to) -> Task<> {
+            co_await context.sleep_for(std::chrono::milliseconds{1});
+            check(::connect(connects.get(), to.get(), to.length), "connect");
+            throw std::runtime_error("enough");
+        }(io, client, address));
+        REQUIRE_THROWS_AS(io.run(), std::runtime_error);
+    }
+    REQUIRE(Counted::alive == 0);
+    REQUIRE(proc::descriptors(::getpid()).size() == open_before);
 }
 
 TEST_CASE("io: a million operations that complete at once do not grow the stack", "[promise]") {
