@@ -215,9 +215,15 @@ TEST_CASE("out of descriptors, those who are there are served, and the next one 
     if (chapter_under_test().number >= 16) {
         clients.push_back(std::move(connect_clients(server, 1).front()));
     }
+    // Chapter 08 asks all the time: with the old limit it may hold a descriptor already for whoever
+    // comes. It says what it lacks when it asks again.
+    const auto says_what_it_lacks = [&] { return !server.diagnostics().empty(); };
+    if (chapter_under_test().number == 8) {
+        wait_until("the server says what it lacks", says_what_it_lacks);
+    }
     Client waits(server);
     waits.send("hello");
-    wait_until("the server says what it lacks", [&] { return !server.diagnostics().empty(); });
+    wait_until("the server says what it lacks", says_what_it_lacks);
     for (int i = 0; i < 20; ++i) {
         REQUIRE(clients.front().exchange("still there?") == "still there?");
     }
