@@ -477,9 +477,6 @@ public:
 private:
     void describe(io_uring_sqe& entry) override {
         ::io_uring_prep_recv(&entry, fd_, buffer_.data(), buffer_.size(), 0);
-        // Most of the time the next bytes are not there yet: the kernel need not try before it
-        // waits.
-        entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
     }
 
     const int fd_;

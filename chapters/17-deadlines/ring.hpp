@@ -35,8 +35,13 @@ inline std::runtime_error no_ring(int error_number) {
 inline void require_operations(io_uring& ring, std::initializer_list<io_uring_op> operations) {
     const std::unique_ptr<io_uring_probe, decltype(&::io_uring_free_probe)> probe(
         ::io_uring_get_probe_ring(&ring), &::io_uring_free_probe);
+    if (probe == nullptr) {
+        throw std::runtime_error(
+            "io_uring_register does not say what this kernel's io_uring can do: it is older than "
+            "Linux 5.6, or a filter forbids the call");
+    }
     for (const io_uring_op operation : operations) {
-        if (probe == nullptr || !::io_uring_opcode_supported(probe.get(), operation)) {
+        if (!::io_uring_opcode_supported(probe.get(), operation)) {
             throw std::runtime_error("this kernel's io_uring lacks operation " +
                                      std::to_string(operation) + ": Linux 5.6 or later has it");
         }

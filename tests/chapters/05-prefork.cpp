@@ -140,9 +140,7 @@ TEST_CASE("a worker is replaced after a pause, not at once", "[promise]") {
 }
 
 TEST_CASE("a worker that cannot be started is started later", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const Server server(with_workers(1));
     const pid_t worker = wait_for_workers(server, 1).front();
     const FaultInjection no_process(server, "clone,clone3:error=EAGAIN:when=1..3");

@@ -19,9 +19,7 @@ TEST_CASE("a silent client keeps nobody waiting, without a thread for anybody", 
 }
 
 TEST_CASE("the server never sleeps in a call", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const Server server;
     Client silent(server);
     REQUIRE(silent.exchange("hello") == "hello");
@@ -39,9 +37,7 @@ TEST_CASE("the server never sleeps in a call", "[promise]") {
 }
 
 TEST_CASE("every client has one turn in a round", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const Server server;
     const std::vector<Client> clients = connect_clients(server, 3);
     const SystemCallTrace trace(server, "accept4,read");

@@ -22,17 +22,8 @@ TEST_CASE("an idle server sleeps", "[why]") {
 }
 
 TEST_CASE("a client that has not been read to the end is reported again", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
-    // An EAGAIN that is not true: whoever forgets the client now never comes back to it.
-    const Server server;
-    const FaultInjection in_vain(server, "read:error=EAGAIN:when=1+2");
-    Client client(server);
-    for (int i = 0; i < 10; ++i) {
-        REQUIRE(client.exchange("hello") == "hello");
-    }
-    REQUIRE(in_vain.count() >= 10);
+    require_strace();
+    require_echoes_in_spite_of_false_eagain();
 }
 
 TEST_CASE("a client that is turned away is named, and the others are served", "[promise]") {

@@ -27,17 +27,8 @@ TEST_CASE("a server that starts with 1,024 descriptors taken serves", "[promise]
 }
 
 TEST_CASE("a client that has not been read to the end is reported again", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
-    // An EAGAIN that is not true: whoever forgets the client now never comes back to it.
-    const Server server;
-    const FaultInjection in_vain(server, "read:error=EAGAIN:when=1+2");
-    Client client(server);
-    for (int i = 0; i < 10; ++i) {
-        REQUIRE(client.exchange("hello") == "hello");
-    }
-    REQUIRE(in_vain.count() >= 10);
+    require_strace();
+    require_echoes_in_spite_of_false_eagain();
 }
 
 TEST_CASE("whoever leaves, the others keep their places", "[promise]") {
@@ -63,9 +54,7 @@ TEST_CASE("whoever leaves, the others keep their places", "[promise]") {
 }
 
 TEST_CASE("every wake-up looks at every client", "[limit]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     REQUIRE(descriptors_passed_for_an_echo(chapter_under_test()) ==
             "every wake-up looks at everybody");
 }

@@ -15,9 +15,7 @@
 #include "support/strace.hpp"
 
 TEST_CASE("a wake-up does not look at those who are silent", "[why]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     REQUIRE(descriptors_passed_for_an_echo(chapter_before()) == "every wake-up looks at everybody");
     REQUIRE(descriptors_passed_for_an_echo(chapter_under_test()) == "nobody else is looked at");
 }

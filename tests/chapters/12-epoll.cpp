@@ -18,9 +18,7 @@ TEST_CASE("there is no queue that could overflow", "[why]") {
 }
 
 TEST_CASE("a wake-up passes the kernel no list of clients, however many are silent", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const Server server;
     std::vector<Client> clients = connect_clients(server, 50);
     const SystemCallTrace trace(server, "?epoll_wait,epoll_pwait,epoll_ctl,read,sendto");
@@ -46,30 +44,17 @@ TEST_CASE("ten thousand clients are served at once", "[promise]") {
 }
 
 TEST_CASE("a client that has not been read to the end is reported again", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
-    // An EAGAIN that is not true: whoever forgets the client now never comes back to it.
-    const Server server;
-    const FaultInjection in_vain(server, "read:error=EAGAIN:when=1+2");
-    Client client(server);
-    for (int i = 0; i < 10; ++i) {
-        REQUIRE(client.exchange("hello") == "hello");
-    }
-    REQUIRE(in_vain.count() >= 10);
+    require_strace();
+    require_echoes_in_spite_of_false_eagain();
 }
 
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     require_turned_away_without_room_in_epoll();
 }
 
 TEST_CASE("each change of interest costs a system call", "[limit]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     REQUIRE(interest_in_a_slow_reader(chapter_under_test()) ==
             "a system call for each change of interest");
 }

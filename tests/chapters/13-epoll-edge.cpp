@@ -13,18 +13,14 @@
 #include "support/strace.hpp"
 
 TEST_CASE("a slow reader costs no change of interest", "[why]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     REQUIRE(interest_in_a_slow_reader(chapter_before()) ==
             "a system call for each change of interest");
     REQUIRE(interest_in_a_slow_reader(chapter_under_test()) == "interest never changes");
 }
 
 TEST_CASE("a client costs one epoll_ctl in its life", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const Server server;
     const SystemCallTrace trace(server, "epoll_ctl");
     for (int i = 0; i < 10; ++i) {
@@ -56,33 +52,17 @@ TEST_CASE("bytes, end of file and clients that come in one go are all seen", "[p
     }
 }
 
-TEST_CASE("more bytes than one turn takes are echoed to the end", "[promise]") {
-    const Server server;
-    Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
-    REQUIRE(client.exchange("hello") == "hello");
-    server.stop_all();
-    const std::string sent = send_until_server_is_held_back(client);
-    client.half_close();
-    server.continue_all();
-    const bool same = client.receive_to_end() == sent;
-    REQUIRE(same);
-}
-
 TEST_CASE("ten thousand clients are served at once", "[promise]") {
     require_echoes_for_all_of(10000);
 }
 
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     require_turned_away_without_room_in_epoll();
 }
 
 TEST_CASE("an echo costs a read that finds nothing", "[limit]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const Server server;
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");

@@ -78,9 +78,7 @@ void take_first_events(Reactor& reactor) {
 }  // namespace
 
 TEST_CASE("the server makes the same system calls as before it had a reactor", "[why]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const std::vector<std::string> before = system_calls_of_a_session(chapter_before());
     const std::vector<std::string> now = system_calls_of_a_session(chapter_under_test());
     REQUIRE(before.size() > 40);
@@ -278,33 +276,17 @@ TEST_CASE("reactor: a descriptor that epoll cannot take is an error, and nothing
     REQUIRE(life.expired());
 }
 
-TEST_CASE("more bytes than one turn takes are echoed to the end", "[promise]") {
-    const Server server;
-    Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
-    REQUIRE(client.exchange("hello") == "hello");
-    server.stop_all();
-    const std::string sent = send_until_server_is_held_back(client);
-    client.half_close();
-    server.continue_all();
-    const bool same = client.receive_to_end() == sent;
-    REQUIRE(same);
-}
-
 TEST_CASE("ten thousand clients are served at once", "[promise]") {
     require_echoes_for_all_of(10000);
 }
 
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     require_turned_away_without_room_in_epoll();
 }
 
 TEST_CASE("an echo costs two system calls and more", "[limit]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     // Each time epoll_wait, read, sendto, and a read that finds nothing.
     REQUIRE(system_calls_of_ten_echoes(chapter_under_test()) >= 30);
 }

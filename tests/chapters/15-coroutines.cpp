@@ -1,6 +1,7 @@
 // Chapter 15: coroutines over epoll.
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <cctype>
 #include <map>
 #include <string>
@@ -8,8 +9,11 @@
 
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
+#include "support/deadline.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
+
+using Catch::Matchers::Matches;
 
 namespace {
 
@@ -33,25 +37,27 @@ std::map<std::string, std::vector<std::string>> by_descriptor(
 }  // namespace
 
 TEST_CASE("the server makes the same system calls as with callbacks", "[why]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const auto before = by_descriptor(system_calls_of_a_session(chapter_before()));
     const auto now = by_descriptor(system_calls_of_a_session(chapter_under_test()));
     REQUIRE(before.size() == 4);  // stderr, the listener, epoll, and the client's.
     REQUIRE(now == before);
 }
 
-TEST_CASE("more bytes than one turn takes are echoed to the end", "[promise]") {
+TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
+    require_strace();
     const Server server;
-    Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
-    REQUIRE(client.exchange("hello") == "hello");
-    server.stop_all();
-    const std::string sent = send_until_server_is_held_back(client);
-    client.half_close();
-    server.continue_all();
-    const bool same = client.receive_to_end() == sent;
-    REQUIRE(same);
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    const FaultInjection no_room(server, "epoll_ctl:error=ENOSPC:when=1");
+    Client turned_away(server);
+    REQUIRE(turned_away.receive_to_end().empty());
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Matches("client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: No space left on device\n"));
+    REQUIRE(stays.exchange("still there?") == "still there?");
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
 }
 
 TEST_CASE("ten thousand clients are served at once", "[promise]") {
@@ -59,8 +65,6 @@ TEST_CASE("ten thousand clients are served at once", "[promise]") {
 }
 
 TEST_CASE("an echo costs two system calls and more", "[limit]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     REQUIRE(system_calls_of_ten_echoes(chapter_under_test()) >= 30);
 }

@@ -45,9 +45,7 @@ Run run_without_io_uring(const std::string& error) {
 }  // namespace
 
 TEST_CASE("fifty echoes cost a handful of system calls", "[why]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_before()) == "two and more for each echo");
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "one for ten echoes or more");
 }
@@ -62,9 +60,7 @@ TEST_CASE("the server and the task are the same to the byte as on epoll", "[prom
 }
 
 TEST_CASE("without io_uring the server says why, and what to do", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const auto [error, words] = GENERATE(table<std::string, std::string>({
         {"ENOSYS", "Function not implemented: this kernel has no io_uring"},
         {"EPERM", "Operation not permitted: forbidden"},
@@ -79,9 +75,7 @@ TEST_CASE("without io_uring the server says why, and what to do", "[promise]") {
 
 TEST_CASE("on a kernel that does not know the newer flags the server works without them",
           "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const std::string which = GENERATE("1", "1..2");
     CAPTURE(which);
     const std::string server = chapter_under_test().server;
@@ -169,18 +163,6 @@ TEST_CASE("ring: the kernel has let go of a buffer before its coroutine is destr
         REQUIRE(Counted::alive == 50);
     }
     REQUIRE(Counted::alive == 0);
-}
-
-TEST_CASE("more bytes than one turn takes are echoed to the end", "[promise]") {
-    const Server server;
-    Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
-    REQUIRE(client.exchange("hello") == "hello");
-    server.stop_all();
-    const std::string sent = send_until_server_is_held_back(client);
-    client.half_close();
-    server.continue_all();
-    const bool same = client.receive_to_end() == sent;
-    REQUIRE(same);
 }
 
 TEST_CASE("ten thousand clients are served at once", "[promise]") {

@@ -124,9 +124,7 @@ TEST_CASE("five hundred silent clients are all evicted, and nobody else", "[prom
 }
 
 TEST_CASE("deadlines cost no system call of their own", "[promise]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "one for ten echoes or more");
 }
 

@@ -457,3 +457,13 @@ std::string stalled_clients(const Chapter& chapter, const std::vector<std::strin
     }
     return sockets == 3 ? "both are kept" : "one of them is kept";
 }
+
+void require_echoes_in_spite_of_false_eagain() {
+    const Server server;
+    const FaultInjection in_vain(server, "read:error=EAGAIN:when=1+2");
+    Client client(server);
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+    REQUIRE(in_vain.count() >= 10);
+}

@@ -102,3 +102,7 @@ std::string system_calls_for_echoes_of_fifty(const Chapter& chapter);
 /// One client sends nothing, another one takes nothing: "both are evicted" when the server has
 /// closed their connections; "both are kept", after a second where no options are given.
 std::string stalled_clients(const Chapter& chapter, const std::vector<std::string>& options);
+
+/// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
+/// server does not forget whom it has been told of. Needs strace.
+void require_echoes_in_spite_of_false_eagain();

@@ -149,9 +149,7 @@ TEST_CASE("a client that leaves in good order is not reported", "[contract][from
 
 TEST_CASE("a call that a signal interrupts is made again",
           "[contract][from-02][own-echo][system-calls]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const std::string calls = GENERATE(accepting, receiving, sending);
     CAPTURE(calls);
     const Server server;
@@ -167,9 +165,7 @@ TEST_CASE("a call that a signal interrupts is made again",
 }
 
 TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-09]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const Server server;
     const FaultInjection interrupted(server, waiting + ":error=EINTR:when=1+2");
     wait_until("three calls have been interrupted", [&] {
@@ -181,9 +177,7 @@ TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-09]
 
 TEST_CASE("whatever a client's connection fails with ends that client alone",
           "[contract][from-02][own-echo][system-calls]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const auto [calls, error, words] = GENERATE(table<std::string, std::string, std::string>({
         {receiving, "ECONNRESET", "Connection reset by peer"},
         {receiving, "ETIMEDOUT", "Connection timed out"},
@@ -207,9 +201,7 @@ TEST_CASE("whatever a client's connection fails with ends that client alone",
 
 TEST_CASE("a connection that fails before it is accepted does not stop the server",
           "[contract][from-02][system-calls]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const std::string error =
         GENERATE("ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",
                  "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH", "EPERM");
@@ -224,9 +216,7 @@ TEST_CASE("a connection that fails before it is accepted does not stop the serve
 
 TEST_CASE("a shortage while accepting is said once, and the client is served later",
           "[contract][from-02][system-calls]") {
-    if (!can_attach_strace()) {
-        SKIP("strace may not attach to a running process here (./learn doctor tells)");
-    }
+    require_strace();
     const auto [error, words] = GENERATE(table<std::string, std::string>({
         {"EMFILE", "Too many open files"},
         {"ENFILE", "Too many open files in system"},
@@ -240,7 +230,10 @@ TEST_CASE("a shortage while accepting is said once, and the client is served lat
         require_echo(server);
         return shortage.count() >= 2;
     });
-    REQUIRE_THAT(server.diagnostics(), ContainsSubstring("accept, trying again: " + words + "\n"));
+    // strace writes down the failure before the server learns of it.
+    const std::string said = "accept, trying again: " + words + "\n";
+    wait_until("the server says what it lacks",
+               [&] { return server.diagnostics().find(said) != std::string::npos; });
 }
 
 TEST_CASE("without a free descriptor the server waits, and serves as soon as there is one",

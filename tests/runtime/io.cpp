@@ -39,6 +39,19 @@ Task<> read_to_end(IoContext& io, Fd fd, std::size_t& count) {
     }
 }
 
+/// Begins a task whose frame stays the test's.
+void begin(const Task<>& task) {
+    task.operator co_await().await_suspend(std::noop_coroutine()).resume();
+}
+
+/// An engine may be told of an operation, and of its end, only while it runs.
+void run_for_a_moment(IoContext& io) {
+    io.start([](IoContext& context) -> Task<> {
+        co_await context.sleep_for(std::chrono::milliseconds{1});
+    }(io));
+    io.run();
+}
+
 }  // namespace
 
 TEST_CASE("io: a coroutine sleeps until there is something to read", "[promise]") {
@@ -122,33 +135,60 @@ TEST_CASE("io: coroutines are destroyed where they are suspended, with all that 
 }
 
 TEST_CASE("io: a coroutine that is destroyed by another is not resumed", "[promise]") {
-    // Both have news in the same round; the first to be resumed destroys the second.
+    // Both have news in the same round. Whoever is resumed first destroys the other one; their
+    // sockets stay.
     IoContext io;
-    Pair killer_pair;
-    Pair victim_pair;
-    std::size_t count = 0;
-    say(killer_pair.theirs, "x");
-    say(victim_pair.theirs, "x");
-    std::unique_ptr<Socket> socket = std::make_unique<Socket>(io, std::move(victim_pair.ours));
-    // An operation that is suspended, in a frame that this test owns.
-    Task<> victim_task = [](Socket& from, std::size_t& bytes) -> Task<> {
+    std::array<Pair, 2> pairs;
+    Socket first_socket(io, std::move(pairs[0].ours));
+    Socket second_socket(io, std::move(pairs[1].ours));
+    std::unique_ptr<Task<>> first;
+    std::unique_ptr<Task<>> second;
+    int resumed = 0;
+    const auto destroyer = [](Socket& socket, std::unique_ptr<Task<>>& other,
+                              int& count) -> Task<> {
         const Counted counted;
         std::array<char, 16> buffer{};
-        bytes += co_await from.read(buffer);
-    }(*socket, count);
-    auto awaiter = victim_task.operator co_await();
-    awaiter.await_suspend(std::noop_coroutine()).resume();
-    REQUIRE(Counted::alive == 1);
-    auto owned = std::make_unique<Task<>>(std::move(victim_task));
-    io.start([](IoContext& context, Fd fd, std::unique_ptr<Task<>>& doomed) -> Task<> {
-        Socket own(context, std::move(fd));
-        std::array<char, 16> buffer{};
-        co_await own.read(buffer);
-        doomed.reset();
-    }(io, std::move(killer_pair.ours), owned));
+        co_await socket.read(buffer);
+        ++count;
+        other.reset();
+    };
+    first = std::make_unique<Task<>>(destroyer(first_socket, second, resumed));
+    second = std::make_unique<Task<>>(destroyer(second_socket, first, resumed));
+    for (const Pair& pair : pairs) {
+        say(pair.theirs, "x");
+    }
+    begin(*first);
+    begin(*second);
+    run_for_a_moment(io);
+    REQUIRE(resumed == 1);
+    first.reset();
+    second.reset();
+    REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("io: a coroutine that is destroyed while it sleeps is not woken", "[promise]") {
+    IoContext io;
+    std::unique_ptr<Task<>> first;
+    std::unique_ptr<Task<>> second;
+    int woken = 0;
+    const auto destroyer = [](IoContext& context, std::unique_ptr<Task<>>& other,
+                              int& count) -> Task<> {
+        const Counted counted;
+        co_await context.sleep_for(std::chrono::milliseconds{1});
+        ++count;
+        other.reset();
+    };
+    first = std::make_unique<Task<>>(destroyer(io, second, woken));
+    second = std::make_unique<Task<>>(destroyer(io, first, woken));
+    begin(*first);
+    begin(*second);
+    io.start([](IoContext& context) -> Task<> {
+        co_await context.sleep_for(std::chrono::milliseconds{20});
+    }(io));
     io.run();
-    REQUIRE((count == 0 || count == 1));  // Whoever came first.
-    owned.reset();
+    REQUIRE(woken == 1);
+    first.reset();
+    second.reset();
     REQUIRE(Counted::alive == 0);
 }
 
@@ -158,12 +198,8 @@ TEST_CASE("io: an operation whose coroutine has been destroyed is over", "[promi
     std::size_t count = 0;
     {
         const Task<> task = read_to_end(io, std::move(pair.ours), count);
-        task.operator co_await().await_suspend(std::noop_coroutine()).resume();
-        // An engine may be told of an operation, and of its end, only while it runs.
-        io.start([](IoContext& context) -> Task<> {
-            co_await context.sleep_for(std::chrono::milliseconds{1});
-        }(io));
-        io.run();
+        begin(task);
+        run_for_a_moment(io);
     }
     REQUIRE(Counted::alive == 0);
     // An operation in flight would still hold our end open, and take the bytes.

@@ -14,7 +14,7 @@
 #include "support/chapter.hpp"
 
 /// Two ends of a connection. Ours is as the engine wants it: epoll needs a descriptor that does not
-/// block, and an operation of io_uring would not wait on such a one.
+/// block, and on some kernels an operation of io_uring does not wait on such a one.
 struct Pair {
     Pair() {
         std::array<int, 2> ends{};

@@ -6,13 +6,13 @@
 
 #include "support/server.hpp"
 
-/// Whether strace can attach to a process here. A test that needs it is skipped where it cannot.
-bool can_attach_strace();
+/// Skips the test where strace cannot attach to a running process.
+void require_strace();
 
 /// While it lives, strace notes system calls of the server.
 ///
 /// Which ones is written as strace wants it: "read,recvfrom". Throws TimedOut when strace cannot
-/// attach; ask can_attach_strace() first.
+/// attach; call require_strace() first.
 class SystemCallTrace {
 public:
     SystemCallTrace(const Server& server, const std::string& calls);
@@ -32,8 +32,8 @@ private:
 /// errors that are rare.
 ///
 /// A fault is written as strace wants it: "read:error=EINTR:when=1+2" fails the first and every
-/// second read from then on. Throws TimedOut when strace cannot attach; ask can_attach_strace()
-/// first.
+/// second read from then on. Throws TimedOut when strace cannot attach; call
+/// require_strace() first.
 class FaultInjection {
 public:
     FaultInjection(const Server& server, const std::string& fault);
