@@ -39,10 +39,6 @@ TEST_CASE("a wake-up passes the kernel no list of clients, however many are sile
     }
 }
 
-TEST_CASE("ten thousand clients are served at once", "[promise]") {
-    require_echoes_for_all_of(10000);
-}
-
 TEST_CASE("a client that has not been read to the end is reported again", "[promise]") {
     require_strace();
     require_echoes_in_spite_of_false_eagain();

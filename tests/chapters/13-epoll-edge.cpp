@@ -52,10 +52,6 @@ TEST_CASE("bytes, end of file and clients that come in one go are all seen", "[p
     }
 }
 
-TEST_CASE("ten thousand clients are served at once", "[promise]") {
-    require_echoes_for_all_of(10000);
-}
-
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
     require_strace();
     require_turned_away_without_room_in_epoll();

@@ -276,10 +276,6 @@ TEST_CASE("reactor: a descriptor that epoll cannot take is an error, and nothing
     REQUIRE(life.expired());
 }
 
-TEST_CASE("ten thousand clients are served at once", "[promise]") {
-    require_echoes_for_all_of(10000);
-}
-
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
     require_strace();
     require_turned_away_without_room_in_epoll();

@@ -60,10 +60,6 @@ TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
     REQUIRE(next.exchange("hello") == "hello");
 }
 
-TEST_CASE("ten thousand clients are served at once", "[promise]") {
-    require_echoes_for_all_of(10000);
-}
-
 TEST_CASE("an echo costs two system calls and more", "[limit]") {
     require_strace();
     REQUIRE(system_calls_of_ten_echoes(chapter_under_test()) >= 30);

@@ -164,7 +164,3 @@ TEST_CASE("ring: the kernel has let go of a buffer before its coroutine is destr
     }
     REQUIRE(Counted::alive == 0);
 }
-
-TEST_CASE("ten thousand clients are served at once", "[promise]") {
-    require_echoes_for_all_of(10000);
-}

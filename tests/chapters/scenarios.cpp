@@ -315,7 +315,7 @@ void require_echoes_for_all_of(unsigned count) {
         clients.emplace_back(server);
         REQUIRE(clients.back().exchange("hello") == "hello");
     }
-    REQUIRE(proc::count_sockets(server.pid()) == 1 + count);
+    REQUIRE(server.count_clients() == count);
     for (unsigned i = 0; i < count; ++i) {
         clients[i].send("client " + std::to_string(i));
     }
@@ -439,7 +439,7 @@ std::string stalled_clients(const Chapter& chapter, const std::vector<std::strin
     silent.exchange("hello");
     Client greedy(server);
     const std::string part = random_bytes(64 * 1024);
-    std::size_t sockets = 3;
+    std::size_t clients = 2;
     // A server without deadlines is given a second; one that has them, as long as it needs.
     const auto time = options.empty() ? std::chrono::seconds{1} : patience() / 2;
     const auto give_up = std::chrono::steady_clock::now() + time;
@@ -449,13 +449,13 @@ std::string stalled_clients(const Chapter& chapter, const std::vector<std::strin
         } catch (const std::system_error&) {
             // It has been evicted, and the connection reset.
         }
-        sockets = proc::count_sockets(server.pid());
-        return sockets == 1 || std::chrono::steady_clock::now() >= give_up;
+        clients = server.count_clients();
+        return clients == 0 || std::chrono::steady_clock::now() >= give_up;
     });
-    if (sockets == 1) {
+    if (clients == 0) {
         return "both are evicted";
     }
-    return sockets == 3 ? "both are kept" : "one of them is kept";
+    return clients == 2 ? "both are kept" : "one of them is kept";
 }
 
 void require_echoes_in_spite_of_false_eagain() {
@@ -466,4 +466,25 @@ void require_echoes_in_spite_of_false_eagain() {
         REQUIRE(client.exchange("hello") == "hello");
     }
     REQUIRE(in_vain.count() >= 10);
+}
+
+std::string stopped_with_bytes_unread(const Chapter& chapter) {
+    Server server(chapter);
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    server.stop_all();  // So that it certainly has not read them yet.
+    const std::string sent = random_bytes(20'000);
+    client.send(sent);
+    wait_until("the server's kernel has the bytes", [&] { return client.unacknowledged() == 0; });
+    server.signal(SIGTERM);
+    server.continue_all();
+    std::string received;
+    try {
+        received = client.receive_to_end();
+    } catch (const std::system_error&) {
+        // A reset: the server's kernel had bytes that nobody will read.
+    }
+    client.close();
+    const std::string end = server.wait_for_exit();
+    return (received == sent ? "every byte came back, " : "bytes were lost, ") + end;
 }

@@ -103,6 +103,10 @@ std::string system_calls_for_echoes_of_fifty(const Chapter& chapter);
 /// closed their connections; "both are kept", after a second where no options are given.
 std::string stalled_clients(const Chapter& chapter, const std::vector<std::string>& options);
 
+/// The server is told to end (SIGTERM) while it has bytes of a client in its socket that it has not
+/// read: "every byte came back, exit 0" or "bytes were lost, killed by SIGTERM".
+std::string stopped_with_bytes_unread(const Chapter& chapter);
+
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
 /// server does not forget whom it has been told of. Needs strace.
 void require_echoes_in_spite_of_false_eagain();

@@ -1,9 +1,11 @@
 #include "support/client.hpp"
 
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -88,6 +90,24 @@ std::string Client::receive(std::size_t count) {
 
 std::string Client::receive_to_end() {
     return receive(std::string::npos);
+}
+
+std::optional<std::string> Client::receive_some() {
+    std::array<char, 64 * 1024> part;
+    const ssize_t got = ::recv(socket_.get(), part.data(), part.size(), 0);
+    if (got == 0) {
+        return std::nullopt;
+    }
+    if (got == -1 && errno == EAGAIN) {
+        return "";
+    }
+    return std::string(part.data(), static_cast<std::size_t>(check(got, "client: recv")));
+}
+
+std::size_t Client::unacknowledged() const {
+    int bytes = 0;
+    check(::ioctl(socket_.get(), SIOCOUTQ, &bytes), "client: ioctl SIOCOUTQ");
+    return static_cast<std::size_t>(bytes);
 }
 
 bool Client::has_input() const {

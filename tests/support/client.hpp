@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,12 @@ public:
 
     /// Receives up to the server's end of file.
     std::string receive_to_end();
+
+    /// Receives what is there, without waiting; nothing at the server's end of file.
+    std::optional<std::string> receive_some();
+
+    /// How many of the bytes that were sent the server's kernel has not acknowledged yet.
+    std::size_t unacknowledged() const;
 
     /// Whether bytes, an end of file or an error wait to be received. Does not wait itself.
     bool has_input() const;

@@ -163,6 +163,10 @@ std::uint64_t ignored_signals(pid_t process) {
     return std::stoull(status_field(process, "SigIgn"), nullptr, 16);
 }
 
+std::uint64_t blocked_signals(pid_t process) {
+    return std::stoull(status_field(process, "SigBlk"), nullptr, 16);
+}
+
 std::uint64_t pending_signals(pid_t process) {
     return std::stoull(status_field(process, "ShdPnd"), nullptr, 16);
 }

@@ -48,6 +48,9 @@ std::uint64_t handled_signals(pid_t process);
 /// The signals that the process ignores.
 std::uint64_t ignored_signals(pid_t process);
 
+/// The signals that the process's first thread has blocked.
+std::uint64_t blocked_signals(pid_t process);
+
 /// The signals that wait to be taken by the process, as such a set.
 std::uint64_t pending_signals(pid_t process);
 

@@ -333,6 +333,12 @@ Server::Server(const Chapter& chapter, const StartSettings& settings)
                                  ", after this on stderr: " + diagnostics());
     }
     endpoint_ = parse_ready_line(*line);
+    listeners_ = proc::count_sockets(pid());
+}
+
+std::size_t Server::count_clients() const {
+    const std::size_t sockets = proc::count_sockets(pid());
+    return sockets > listeners_ ? sockets - listeners_ : 0;
 }
 
 Endpoint parse_ready_line(const std::string& line) {

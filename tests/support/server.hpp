@@ -108,8 +108,12 @@ public:
 
     const Endpoint& endpoint() const { return endpoint_; }
 
+    /// How many sockets the server has beside those on which it listens.
+    std::size_t count_clients() const;
+
 private:
     Endpoint endpoint_;
+    std::size_t listeners_;
 };
 
 /// The number of line feeds: of complete lines, of a server's diagnostics for instance.
