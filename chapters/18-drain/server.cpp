@@ -65,9 +65,9 @@ int main(int argc, char** argv) {
         const Patience patience{std::chrono::milliseconds{idle_timeout},
                                 std::chrono::milliseconds{write_timeout},
                                 std::chrono::milliseconds{drain_timeout}};
-        Fd signals = hold_signals({SIGTERM, SIGINT});
         Fd listener = listen_on(options);
         IoContext io;
+        Fd signals = hold_signals({SIGTERM, SIGINT});
         announce(listener);
         io.start(serve(io, std::move(listener), std::move(signals), patience));
         io.run();
