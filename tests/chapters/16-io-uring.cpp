@@ -6,14 +6,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "chapters/scenarios.hpp"
-#include "io.hpp"
-#include "runtime/counted.hpp"
-#include "runtime/pair.hpp"
 #include "support/client.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
@@ -87,80 +83,4 @@ TEST_CASE("on a kernel that does not know the newer flags the server works witho
     REQUIRE(client.exchange("hello") == "hello");
     client.half_close();
     REQUIRE(client.receive_to_end().empty());
-}
-
-TEST_CASE("ring: a thousand operations through room for two", "[promise]") {
-    // Every submission after the second needs room that only the kernel can make, and so do most of
-    // the completions: the queue of those has room for four.
-    IoContext io(2);
-    std::vector<std::unique_ptr<Pair>> pairs;
-    std::size_t count = 0;
-    for (int i = 0; i < 500; ++i) {
-        pairs.push_back(std::make_unique<Pair>());
-        io.start([](IoContext& context, Fd fd, std::size_t& bytes) -> Task<> {
-            const Counted counted;
-            Socket socket(context, std::move(fd));
-            std::array<char, 16> buffer{};
-            const std::size_t received = co_await socket.read(buffer);
-            bytes += received;
-            bytes += co_await socket.send(std::span(buffer).first(received));
-        }(io, std::move(pairs.back()->ours), count));
-    }
-    for (const auto& pair : pairs) {
-        say(pair->theirs, "x");
-    }
-    io.run();
-    REQUIRE(count == 1000);
-    REQUIRE(Counted::alive == 0);
-}
-
-TEST_CASE("ring: nobody sleeps while somebody has been done and not resumed", "[promise]") {
-    // With room for two the first sender's completion is taken while the others begin. It says what
-    // the reader waits for, and nothing else will happen.
-    IoContext io(2);
-    std::vector<std::unique_ptr<Pair>> pairs;
-    for (int i = 0; i < 3; ++i) {
-        pairs.push_back(std::make_unique<Pair>());
-    }
-    std::size_t count = 0;
-    for (int i = 0; i < 2; ++i) {
-        io.start([](IoContext& context, Fd fd, const Fd& wakes) -> Task<> {
-            Socket socket(context, std::move(fd));
-            co_await socket.send(std::span("x", 1));
-            say(wakes, "y");
-        }(io, std::move(pairs[static_cast<std::size_t>(i)]->ours), pairs[2]->theirs));
-    }
-    io.start([](IoContext& context, Fd fd, std::size_t& bytes) -> Task<> {
-        Socket socket(context, std::move(fd));
-        std::array<char, 1> buffer{};
-        while (bytes < 2) {
-            bytes += co_await socket.read(buffer);
-        }
-    }(io, std::move(pairs[2]->ours), count));
-    io.run();
-    REQUIRE(count == 2);
-}
-
-TEST_CASE("ring: the kernel has let go of a buffer before its coroutine is destroyed",
-          "[promise]") {
-    std::vector<std::unique_ptr<Pair>> pairs;
-    {
-        IoContext io;
-        for (int i = 0; i < 50; ++i) {
-            pairs.push_back(std::make_unique<Pair>());
-            io.start([](IoContext& context, Fd fd) -> Task<> {
-                const Counted counted;
-                Socket socket(context, std::move(fd));
-                std::array<char, 4096> buffer{};
-                co_await socket.read(buffer);
-            }(io, std::move(pairs.back()->ours)));
-        }
-        io.start([](IoContext& context) -> Task<> {
-            co_await context.sleep_for(std::chrono::milliseconds{1});
-            throw std::runtime_error("enough");
-        }(io));
-        REQUIRE_THROWS_AS(io.run(), std::runtime_error);
-        REQUIRE(Counted::alive == 50);
-    }
-    REQUIRE(Counted::alive == 0);
 }

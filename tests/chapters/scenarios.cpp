@@ -299,8 +299,17 @@ std::string interest_in_a_slow_reader(const Chapter& chapter) {
     return changes >= 10 ? "a system call for each change of interest" : "it depends";
 }
 
+StartSettings with_descriptors_for(rlim_t clients) {
+    const Server example;
+    wait_until_at_rest(example);
+    int highest = 0;
+    for (const proc::Descriptor& descriptor : proc::descriptors(example.pid())) {
+        highest = std::max(highest, descriptor.number);
+    }
+    return {.max_descriptors = static_cast<rlim_t>(highest) + 1 + clients};
+}
+
 void require_echoes_for_all_of(unsigned count) {
-    const Server server;
     rlimit descriptors{};
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
     const rlim_t wanted = count + 100;
@@ -308,7 +317,7 @@ void require_echoes_for_all_of(unsigned count) {
         SKIP(count << " clients want a hard limit of " << wanted << " descriptors; here it is "
                    << descriptors.rlim_max << " (ulimit -Hn; docs/c10k.md says how to raise it)");
     }
-    server.limit(RLIMIT_NOFILE, wanted);
+    const Server server({.max_descriptors = wanted});
     std::vector<Client> clients;
     for (unsigned i = 0; i < count; ++i) {
         CAPTURE(i);
@@ -487,4 +496,59 @@ std::string stopped_with_bytes_unread(const Chapter& chapter) {
     client.close();
     const std::string end = server.wait_for_exit();
     return (received == sent ? "every byte came back, " : "bytes were lost, ") + end;
+}
+
+std::string buffers_of_silent_clients(const Chapter& chapter) {
+    constexpr std::size_t count = 200;
+    constexpr std::size_t size = 64 * 1024;
+    const Server server(chapter);
+    const std::string message = random_bytes(size);
+    {
+        // What all clients share is not counted.
+        Client first(server);
+        for (int i = 0; i < 200; ++i) {
+            first.exchange(message);
+        }
+    }
+    wait_until_at_rest(server);
+    const std::size_t before = proc::resident_bytes(server.pid());
+    std::vector<Client> clients = connect_clients(server, count);
+    for (Client& client : clients) {
+        const bool same = client.exchange(message) == message;
+        REQUIRE(same);
+    }
+    wait_until_at_rest(server);
+    const std::size_t now = proc::resident_bytes(server.pid());
+    const std::size_t each = now > before ? (now - before) / count : 0;
+    CAPTURE(before, now, each);
+    if (each >= size * 9 / 10) {
+        return "each silent client keeps a buffer";
+    }
+    return each <= size / 10 ? "silent clients keep no buffer" : std::to_string(each) + " bytes";
+}
+
+std::string entries_for_ten_echoes(const Chapter& chapter) {
+    const Server server(chapter);
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    const SystemCallTrace trace(server, "io_uring_enter");
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(client.exchange("hello") == "hello");
+        wait_until_at_rest(server);
+    }
+    // io_uring_enter(5, 2, 1, ...): the second number is how many entries are handed over.
+    const std::regex entered(R"(io_uring_enter\(\d+, (\d+), )");
+    int entries = 0;
+    for (const std::string& line : trace.lines()) {
+        std::smatch match;
+        if (std::regex_search(line, match, entered)) {
+            entries += std::stoi(match[1]);
+        }
+    }
+    // The first wait has begun before strace came.
+    if (entries == 10) {
+        return "one for each echo";
+    }
+    return entries >= 19 && entries <= 21 ? "two for each echo" : std::to_string(entries);
 }

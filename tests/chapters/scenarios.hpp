@@ -103,9 +103,21 @@ std::string system_calls_for_echoes_of_fifty(const Chapter& chapter);
 /// closed their connections; "both are kept", after a second where no options are given.
 std::string stalled_clients(const Chapter& chapter, const std::vector<std::string>& options);
 
+/// A server whose descriptors are all taken when `clients` clients have come. The limit is there
+/// from the start: a multishot accept has the one of the moment at which it was handed over.
+StartSettings with_descriptors_for(rlim_t clients);
+
 /// The server is told to end (SIGTERM) while it has bytes of a client in its socket that it has not
 /// read: "every byte came back, exit 0" or "bytes were lost, killed by SIGTERM".
 std::string stopped_with_bytes_unread(const Chapter& chapter);
+
+/// 200 clients have each had an echo of 64 KiB, and are silent: "each silent client keeps a buffer"
+/// or "silent clients keep no buffer".
+std::string buffers_of_silent_clients(const Chapter& chapter);
+
+/// How many entries the server hands to its ring for ten echoes of one client: "two for each echo",
+/// "one for each echo". Needs strace.
+std::string entries_for_ten_echoes(const Chapter& chapter);
 
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
 /// server does not forget whom it has been told of. Needs strace.

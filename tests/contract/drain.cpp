@@ -236,9 +236,10 @@ TEST_CASE("a signal right after the ready line is not lost", "[contract][from-18
 
 TEST_CASE("without a descriptor for those in the accept queue, the server ends all the same",
           "[contract][from-18]") {
-    Server server(with_drain_timeout("500"));
+    StartSettings settings = with_descriptors_for(3);
+    settings.arguments = with_drain_timeout("500").arguments;
+    Server server(settings);
     std::vector<Client> clients = connect_clients(server, 3);
-    server.limit(RLIMIT_NOFILE, static_cast<rlim_t>(newest_descriptor(server)) + 1);
     std::vector<Client> waiting;
     for (int i = 0; i < 5; ++i) {
         waiting.emplace_back(server);

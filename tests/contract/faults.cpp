@@ -238,9 +238,7 @@ TEST_CASE("a shortage while accepting is said once, and the client is served lat
 
 TEST_CASE("without a free descriptor the server waits, and serves as soon as there is one",
           "[contract][from-02]") {
-    const Server server;
-    wait_until_at_rest(server);
-    server.limit(RLIMIT_NOFILE, 4);  // stdin, stdout, stderr and the listener.
+    const Server server(with_descriptors_for(0));
     have_it_say_what_it_lacks(server);
     REQUIRE_THAT(server.diagnostics(),
                  ContainsSubstring("accept, trying again: Too many open files\n"));
@@ -253,9 +251,7 @@ TEST_CASE("without a free descriptor the server waits, and serves as soon as the
 }
 
 TEST_CASE("a server without a free descriptor does not spin", "[contract][from-02][sleeps]") {
-    const Server server;
-    wait_until_at_rest(server);
-    server.limit(RLIMIT_NOFILE, 4);  // stdin, stdout, stderr and the listener.
+    const Server server(with_descriptors_for(0));
     have_it_say_what_it_lacks(server);
     using namespace std::chrono_literals;
     REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);

@@ -20,6 +20,7 @@
 #include "listener.hpp"
 #include "runtime/counted.hpp"
 #include "runtime/pair.hpp"
+#include "runtime/sockets.hpp"
 #include "signals.hpp"
 #include "support/proc.hpp"
 #include "task.hpp"
@@ -37,7 +38,7 @@ Task<> sleep(IoContext& io, std::chrono::milliseconds time) {
 Task<> read_all(Socket& socket, std::string& all) {
     std::array<char, 16> buffer{};
     while (true) {
-        const std::size_t received = co_await socket.read(buffer);
+        const std::size_t received = co_await read_into(socket, buffer);
         if (received == 0) {
             co_return;
         }
@@ -48,7 +49,7 @@ Task<> read_all(Socket& socket, std::string& all) {
 }  // namespace
 
 TEST_CASE("group: whoever waits goes on when the last task has ended", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     bool all_ended = false;
     io.start([](IoContext& context, bool& ended) -> Task<> {
         TaskGroup group(context);
@@ -64,7 +65,7 @@ TEST_CASE("group: whoever waits goes on when the last task has ended", "[promise
 }
 
 TEST_CASE("group: whoever waits does not wait for longer than he has said", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     bool all_ended = true;
     std::size_t left = 0;
     io.start([](IoContext& context, bool& ended, std::size_t& count) -> Task<> {
@@ -82,7 +83,7 @@ TEST_CASE("group: whoever waits does not wait for longer than he has said", "[pr
 }
 
 TEST_CASE("group: an empty one has ended", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     bool all_ended = false;
     io.start([](IoContext& context, bool& ended) -> Task<> {
         TaskGroup group(context);
@@ -93,7 +94,7 @@ TEST_CASE("group: an empty one has ended", "[promise]") {
 }
 
 TEST_CASE("group: a task can start others of its group", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     bool all_ended = false;
     io.start([](IoContext& context, bool& ended) -> Task<> {
         TaskGroup group(context);
@@ -110,7 +111,7 @@ TEST_CASE("group: a task can start others of its group", "[promise]") {
 
 TEST_CASE("group: what one of its tasks throws leaves run()", "[promise]") {
     {
-        IoContext io;
+        IoContext io = make_io(16);
         io.start([](IoContext& context) -> Task<> {
             TaskGroup group(context);
             group.start(sleep(context, 1h));
@@ -128,7 +129,7 @@ TEST_CASE("group: what one of its tasks throws leaves run()", "[promise]") {
 
 TEST_CASE("input: what had come is read, then the end of the file, then what came later",
           "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     Pair pair;
     Socket socket(io, std::move(pair.ours));
     const std::string before(100, 'a');
@@ -148,7 +149,7 @@ TEST_CASE("input: what had come is read, then the end of the file, then what cam
 }
 
 TEST_CASE("input: whoever waits for bytes finds the end of the file", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     Pair pair;
     Socket socket(io, std::move(pair.ours));
     std::string all;
@@ -167,14 +168,14 @@ TEST_CASE("input: whoever waits for bytes finds the end of the file", "[promise]
 }
 
 TEST_CASE("input: whoever sends at that moment sends on", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     Pair pair;
     Socket socket(io, std::move(pair.ours));
     const std::string sent(1024 * 1024, 'x');  // More than there is room for.
     std::size_t sent_in_all = 0;
     io.start([](Socket& to, const std::string& bytes, std::size_t& count) -> Task<> {
         while (count < bytes.size()) {
-            count += co_await to.send(std::span(bytes).subspan(count));
+            count += co_await send_from(to, std::span(bytes).subspan(count));
         }
         to.end_output();
     }(socket, sent, sent_in_all));
@@ -198,7 +199,7 @@ TEST_CASE("input: whoever sends at that moment sends on", "[promise]") {
 }
 
 TEST_CASE("queue: those in it are accepted, and behind them nobody", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     Fd listener = listen_on({.port = 0});
     Address address;
     check(::getsockname(listener.get(), address.get(), &address.length), "getsockname");
@@ -235,7 +236,7 @@ TEST_CASE("queue: those in it are accepted, and behind them nobody", "[promise]"
 }
 
 TEST_CASE("queue: whoever waits for a client learns that none will come", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     Acceptor acceptor(io, listen_on({.port = 0}));
     int result = 0;
     io.start([](Acceptor& from, int& answer) -> Task<> {
@@ -251,7 +252,7 @@ TEST_CASE("queue: whoever waits for a client learns that none will come", "[prom
 }
 
 TEST_CASE("signal: it is awaited, and does nothing else", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     std::vector<int> caught;
     io.start([](IoContext& context, Fd fd, std::vector<int>& all) -> Task<> {
         Signals signals(context, std::move(fd));

@@ -92,6 +92,10 @@ Fd copy_for_everybody(const fs::path& executable) {
     require(::dup2(err, STDERR_FILENO), "dup2");
     require(::dup2(out, STDOUT_FILENO), "dup2");
     require(::setpgid(0, 0), "setpgid");
+    if (settings.max_descriptors) {
+        const rlimit limit{*settings.max_descriptors, descriptor_limit_at_start().rlim_max};
+        require(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+    }
     if (settings.max_processes) {
         const rlimit limit{*settings.max_processes, *settings.max_processes};
         require(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit");

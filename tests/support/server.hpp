@@ -16,6 +16,7 @@
 /// How a program is started.
 struct StartSettings {
     std::vector<std::string> arguments{"--port", "0"};
+    std::optional<rlim_t> max_descriptors{};  ///< RLIMIT_NOFILE, the soft limit
     std::optional<rlim_t> max_processes{};  ///< RLIMIT_NPROC; root is exempt, so with unprivileged
     std::vector<int> closed_descriptors{};  ///< of 0, 1, 2: those that are closed at the start
     int first_free_descriptor =
