@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds goodbye_pause{100};
 
 struct Client {
     Fd fd;
-    Address address;
+    std::string name;  ///< its address, in less room than an Address takes
 };
 
 /// How long a client may keep the server waiting.
@@ -103,7 +103,7 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
         if (!client) {
             co_return;
         }
-        const std::string name = to_string(client->address);
+        const std::string name = client->name;
         try {
             clients.start(serve_client(io, std::move(*client), patience, stop));
         } catch (const std::exception& error) {
@@ -117,10 +117,10 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
 Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor) {
     bool reported = false;
     while (true) {
-        Client client;
-        const int fd = co_await acceptor.accept(client.address);
+        Address address;
+        const int fd = co_await acceptor.accept(address);
         if (fd >= 0) {
-            client.fd = Fd{fd};
+            Client client{Fd{fd}, to_string(address)};
             co_return client;
         }
         switch (-fd) {
@@ -168,7 +168,7 @@ Task<> serve_client(IoContext& io, Client client, Patience patience, std::stop_t
             co_await say_goodbye(socket);
         }
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report("client " + client.name + ": " + error.what());
     }
 }
 
