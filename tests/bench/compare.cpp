@@ -73,16 +73,20 @@ struct Side {
     MeasuredServer server;
     std::optional<Load> load;
     bool spins = false;
-    std::vector<double> costs;    ///< microseconds of processor time a message, one for each slice
-    LoadResult sum;               ///< of those slices
-    std::optional<double> calls;  ///< a message
+    std::vector<double> costs;  ///< microseconds of processor time a message, one for each slice
+    std::vector<double> load_costs;  ///< the same of the load
+    LoadResult sum;                  ///< of those slices
+    std::optional<double> calls;     ///< a message
 };
 
 /// Pairs of the same two servers.
 struct Series {
     std::vector<double> ratios;  ///< the cost of the second server by that of the first
-    std::size_t disturbed = 0;   ///< thrown away: others were at work on the processor
-    std::size_t stolen = 0;      ///< thrown away: the hypervisor took it
+    /// The same with the load's part of the cost: on one machine the kernel's work for a message is
+    /// charged to whoever happens to run, and one server may leave more of it to the load.
+    std::vector<double> whole_ratios;
+    std::size_t disturbed = 0;  ///< thrown away: others were at work on the processor
+    std::size_t stolen = 0;     ///< thrown away: the hypervisor took it
 };
 
 struct Outcome {
@@ -149,13 +153,20 @@ std::unique_ptr<Side> start(const std::string& command, const Settings& settings
     return side;
 }
 
+/// What went wrong, with the server's name and what it has to say.
+std::runtime_error failure_of(const Side& side, const std::exception& error) {
+    const std::string words = side.server.diagnostics();
+    return std::runtime_error(side.server.command() + ": " + error.what() +
+                              (words.empty() ? "" : "\nIt has written to stderr:\n" + words));
+}
+
 /// Connects, and lets caches and buffers get to know the load.
 void warm_up(Side& side, const Settings& settings) {
     try {
         side.load.emplace(side.server.endpoint(), settings.load);
         side.load->run(settings.slice / 2);
     } catch (const std::exception& error) {
-        throw std::runtime_error(side.server.command() + ": " + error.what());
+        throw failure_of(side, error);
     }
     side.spins = side.server.spins();
     if (side.spins) {
@@ -165,7 +176,8 @@ void warm_up(Side& side, const Settings& settings) {
 
 struct Slice {
     LoadResult load;
-    double cost = 0;  ///< microseconds of the server's processor time a message
+    double cost = 0;       ///< microseconds of the server's processor time a message
+    double load_cost = 0;  ///< the same of the load
 };
 
 /// One slice of load. The server's clock is read when it has nothing to do.
@@ -175,12 +187,14 @@ Slice measure_slice(Side& side, const Settings& settings) {
     }
     std::this_thread::sleep_for(time_to_rest);
     const nanoseconds before = side.server.processor_time();
+    const nanoseconds load_before = own_processor_time();
     Slice slice;
     try {
         slice.load = side.load->run(settings.slice);
     } catch (const std::exception& error) {
-        throw std::runtime_error(side.server.command() + ": " + error.what() + "\n");
+        throw failure_of(side, error);
     }
+    const Microseconds used_by_load = own_processor_time() - load_before;
     if (!side.spins) {
         std::this_thread::sleep_for(time_to_rest);
     }
@@ -188,13 +202,15 @@ Slice measure_slice(Side& side, const Settings& settings) {
     if (side.spins) {
         side.server.stop();
     }
-    slice.cost =
-        used.count() / static_cast<double>(std::max<std::uint64_t>(1, slice.load.messages));
+    const auto messages = static_cast<double>(std::max<std::uint64_t>(1, slice.load.messages));
+    slice.cost = used.count() / messages;
+    slice.load_cost = used_by_load.count() / messages;
     return slice;
 }
 
 void keep(Side& side, const Slice& slice) {
     side.costs.push_back(slice.cost);
+    side.load_costs.push_back(slice.load_cost);
     side.sum.messages += slice.load.messages;
     side.sum.bytes += slice.load.bytes;
     side.sum.unsent += slice.load.unsent;
@@ -283,6 +299,8 @@ bool measure_pair(const Outcome& outcome, Series& series, Side& first, Side& sec
     keep(first, of_first);
     keep(second, of_second);
     series.ratios.push_back(of_second.cost / of_first.cost);
+    series.whole_ratios.push_back((of_second.cost + of_second.load_cost) /
+                                  (of_first.cost + of_first.load_cost));
     return true;
 }
 
@@ -408,45 +426,55 @@ void print_side(const char* name, const Side& side) {
     if (side.calls) {
         std::snprintf(calls, sizeof calls, "%.2f", *side.calls);
     }
-    std::printf("%-3s %12.2f %10s %12.0f %10.0f %10.0f %10.0f   %s\n", name, median(side.costs),
-                calls, messages_a_second(side), percentile(side, 50), percentile(side, 99),
-                percentile(side, 99.9), side.server.command().c_str());
+    std::printf("%-3s %10.2f %10.2f %10s %12.0f %8.0f %8.0f %8.0f   %s\n", name, median(side.costs),
+                median(side.load_costs), calls, messages_a_second(side), percentile(side, 50),
+                percentile(side, 99), percentile(side, 99.9), side.server.command().c_str());
 }
 
-void print_series(const char* name, const Series& series, const char* meaning) {
-    const std::size_t thrown_away = series.disturbed + series.stolen;
+void print_ratio(const std::vector<double>& ratios) {
+    std::printf("%.3f", median(ratios));
+    if (const std::optional<Interval> interval = median_interval(ratios)) {
+        std::printf(" (95%%: %.3f to %.3f)", interval->low, interval->high);
+    } else {
+        std::printf(" (too few pairs for an interval)");
+    }
+}
+
+void print_series(const char* name, const Series& series) {
     std::printf("%-5s", name);
     if (series.ratios.empty()) {
         std::printf("no pair");
     } else {
-        std::printf("%.3f", median(series.ratios));
-        if (const std::optional<Interval> interval = median_interval(series.ratios)) {
-            std::printf(" (95%%: %.3f to %.3f)", interval->low, interval->high);
-        } else {
-            std::printf(" (too few pairs for an interval)");
-        }
-        std::printf(", %zu pair%s", series.ratios.size(), series.ratios.size() == 1 ? "" : "s");
+        print_ratio(series.ratios);
+        std::printf("; with the load's part ");
+        print_ratio(series.whole_ratios);
+        std::printf("; %zu pair%s", series.ratios.size(), series.ratios.size() == 1 ? "" : "s");
     }
+    const std::size_t thrown_away = series.disturbed + series.stolen;
     std::printf(", %zu thrown away", thrown_away);
     if (thrown_away > 0) {
         std::printf(" (others: %zu, stolen: %zu)", series.disturbed, series.stolen);
     }
-    std::printf("; %s\n", meaning);
+    std::printf("\n");
 }
 
-/// In words what the two intervals say, where there are both.
-void print_verdict(const Outcome& outcome) {
-    const auto difference = median_interval(outcome.difference.ratios);
-    const auto null = median_interval(outcome.null.ratios);
+/// In words what two intervals say, where there are both.
+void print_verdict(const char* subject, const std::vector<double>& ratios,
+                   const std::vector<double>& null_ratios) {
+    const auto difference = median_interval(ratios);
+    const auto null = median_interval(null_ratios);
     if (!difference || !null) {
         return;
     }
     if (difference->high < null->low) {
-        std::printf("B costs less than A: the intervals do not meet.\n");
+        std::printf("%s: B costs less than A; its interval is below that of a second A.\n",
+                    subject);
     } else if (difference->low > null->high) {
-        std::printf("B costs more than A: the intervals do not meet.\n");
+        std::printf("%s: B costs more than A; its interval is above that of a second A.\n",
+                    subject);
     } else {
-        std::printf("No difference is shown: the intervals of B and of a second A meet.\n");
+        std::printf("%s: no difference is shown; B's interval overlaps that of a second A.\n",
+                    subject);
     }
 }
 
@@ -481,10 +509,10 @@ void print_report(const Outcome& outcome, const Settings& settings) {
         std::printf("The machine was too busy: after %zu repeats this is what there is.\n",
                     settings.repeats);
     }
-    std::printf("%-3s %12s %10s %12s %10s %10s %10s\n", "", "us of CPU", "calls", "messages", "p50",
-                "p99", "p99.9");
-    std::printf("%-3s %12s %10s %12s %10s %10s %10s\n", "", "a message", "a message", "a second",
-                "us", "us", "us");
+    std::printf("%-3s %21s %10s %12s %8s %8s %8s\n", "", "us of CPU a message:", "calls",
+                "messages", "p50", "p99", "p99.9");
+    std::printf("%-3s %10s %10s %10s %12s %8s %8s %8s\n", "", "server", "load", "a message",
+                "a second", "us", "us", "us");
     const std::array<std::pair<const char*, const Side*>, 3> sides{
         {{"A", outcome.a.get()}, {"B", outcome.b.get()}, {"A'", outcome.second_a.get()}}};
     std::uint64_t wrong_bytes = 0;
@@ -497,10 +525,12 @@ void print_report(const Outcome& outcome, const Settings& settings) {
         }
     }
     std::printf("\n");
-    print_series("B/A", outcome.difference, "the cost of B by that of A");
+    print_series("B/A", outcome.difference);
     if (settings.with_null) {
-        print_series("A'/A", outcome.null, "the null: a second process of A by A");
-        print_verdict(outcome);
+        print_series("A'/A", outcome.null);
+        print_verdict("The server alone", outcome.difference.ratios, outcome.null.ratios);
+        print_verdict("Server and load", outcome.difference.whole_ratios,
+                      outcome.null.whole_ratios);
     }
     if (outcome.calls_method == "strace") {
         std::printf("System calls were counted with strace, which slows a server down.\n");
@@ -543,6 +573,7 @@ std::string json_of(const Side& side) {
     text << "{\"command\": " << quoted(side.server.command());
     if (!side.costs.empty()) {
         text << ", \"us_per_message\": " << median(side.costs)
+             << ", \"load_us_per_message\": " << median(side.load_costs)
              << ", \"messages_per_second\": " << messages_a_second(side)
              << ", \"p50_us\": " << percentile(side, 50) << ", \"p99_us\": " << percentile(side, 99)
              << ", \"p999_us\": " << percentile(side, 99.9);
@@ -556,17 +587,25 @@ std::string json_of(const Side& side) {
     return text.str();
 }
 
-std::string json_of(const Series& series) {
+/// `"NAME": {"median": 1, "low": 0.9, "high": 1.1, "ratios": [...]}`
+std::string json_of(const char* name, const std::vector<double>& ratios) {
     std::ostringstream text;
-    text << '{';
-    if (!series.ratios.empty()) {
-        text << "\"ratio\": " << median(series.ratios) << ", ";
+    text << '"' << name << "\": {";
+    if (!ratios.empty()) {
+        text << "\"median\": " << median(ratios) << ", ";
     }
-    if (const std::optional<Interval> interval = median_interval(series.ratios)) {
+    if (const std::optional<Interval> interval = median_interval(ratios)) {
         text << "\"low\": " << interval->low << ", \"high\": " << interval->high << ", ";
     }
-    text << "\"disturbed\": " << series.disturbed << ", \"stolen\": " << series.stolen
-         << ", \"ratios\": " << json_list(series.ratios) << '}';
+    text << "\"ratios\": " << json_list(ratios) << '}';
+    return text.str();
+}
+
+std::string json_of(const Series& series) {
+    std::ostringstream text;
+    text << '{' << json_of("server", series.ratios) << ", "
+         << json_of("server_and_load", series.whole_ratios)
+         << ", \"disturbed\": " << series.disturbed << ", \"stolen\": " << series.stolen << '}';
     return text.str();
 }
 
@@ -621,7 +660,7 @@ void print_memory(const std::string& command, const Settings& settings) {
                     static_cast<unsigned long long>(after / 1024), command.c_str());
         std::fflush(stdout);
     } catch (const std::exception& error) {
-        throw std::runtime_error(command + ": " + error.what());
+        throw failure_of(*side, error);
     }
 }
 

@@ -51,6 +51,9 @@ public:
     /// a server has to be stopped while others are measured.
     bool spins() const;
 
+    /// What it and its children have written to stderr so far.
+    std::string diagnostics() const { return program_.diagnostics(); }
+
     void stop() const { program_.stop_all(); }
     void go_on() const { program_.continue_all(); }
 
