@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <istream>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -13,28 +14,16 @@ namespace {
 using std::chrono::nanoseconds;
 
 nanoseconds ticks(long long count) {
-    return std::chrono::seconds{count} / ::sysconf(_SC_CLK_TCK);
+    return nanoseconds{std::chrono::seconds{count}} / ::sysconf(_SC_CLK_TCK);
 }
 
-/// All that has been since the machine was started, as /proc/stat tells.
+/// What has been up to now.
 ProcessorUse read_use(int processor, nanoseconds own) {
     std::ifstream file("/proc/stat");
-    const std::string wanted = "cpu" + std::to_string(processor);
-    for (std::string name; file >> name;) {
-        if (name == wanted) {
-            long long user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0;
-            long long soft_interrupts = 0, stolen = 0;
-            file >> user >> nice >> system >> idle >> waiting >> interrupts >> soft_interrupts >>
-                stolen;
-            // Waiting for a disk is idle time: nobody has used the processor.
-            return {.elapsed = std::chrono::steady_clock::now().time_since_epoch(),
-                    .idle = ticks(idle + waiting),
-                    .stolen = ticks(stolen),
-                    .own = own};
-        }
-        file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-    }
-    throw std::runtime_error("/proc/stat has no line " + wanted);
+    ProcessorUse use = read_processor_line(file, processor);
+    use.elapsed = std::chrono::steady_clock::now().time_since_epoch();
+    use.own = own;
+    return use;
 }
 
 double share(nanoseconds part, nanoseconds whole) {
@@ -52,6 +41,23 @@ double ProcessorUse::share_of_others() const {
 
 double ProcessorUse::share_stolen() const {
     return share(stolen, elapsed);
+}
+
+ProcessorUse read_processor_line(std::istream& text, int processor) {
+    const std::string wanted = "cpu" + std::to_string(processor);
+    for (std::string name; text >> name;) {
+        if (name == wanted) {
+            long long user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0;
+            long long soft_interrupts = 0, stolen = 0;
+            text >> user >> nice >> system >> idle >> waiting >> interrupts >> soft_interrupts >>
+                stolen;
+            // "iowait" is idle time, too: nobody has used the processor. A server that sleeps in
+            // io_uring_enter() makes it count as this.
+            return {.idle = ticks(idle + waiting), .stolen = ticks(stolen)};
+        }
+        text.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    }
+    throw std::runtime_error("/proc/stat has no line " + wanted);
 }
 
 ProcessorWatch::ProcessorWatch(int processor, nanoseconds own)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <iosfwd>
 
 /// What a stretch of time on one processor went to.
 struct ProcessorUse {
@@ -14,6 +15,10 @@ struct ProcessorUse {
     double share_of_others() const;
     double share_stolen() const;
 };
+
+/// The idle and the stolen time of a processor since the start of the machine, by a text in the
+/// form of /proc/stat. Throws std::runtime_error when there is no such processor in it.
+ProcessorUse read_processor_line(std::istream& text, int processor);
 
 /// Measures a stretch of time on one processor.
 class ProcessorWatch {
