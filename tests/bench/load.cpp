@@ -128,8 +128,11 @@ void Load::connect_all(const Endpoint& endpoint) {
             }
             wait_and_serve_until(deadline);
         }
+        if (result_.wrong_bytes > 0) {
+            throw std::runtime_error("the first echo on connection " + std::to_string(number + 1) +
+                                     " is not what was sent");
+        }
     }
-    result_ = {};
 }
 
 /// One round: sleeps until somebody is ready, and gives each of those one turn.

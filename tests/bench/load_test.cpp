@@ -177,6 +177,19 @@ TEST_CASE("the load notices an echo that is too long") {
     REQUIRE(load.run(milliseconds{1}).wrong_bytes >= 4);
 }
 
+TEST_CASE("the load says so when the first echo is wrong already") {
+    SmallServer server(
+        [](std::size_t, std::string bytes) { return std::string(bytes.size(), 'x'); });
+    REQUIRE_THROWS_WITH(Load(server.endpoint(), {.connections = 1}),
+                        Catch::Matchers::ContainsSubstring("first echo on connection 1"));
+}
+
+TEST_CASE("a slice of no length is one message on each connection") {
+    SmallServer server(echo);
+    Load load(server.endpoint(), {.connections = 3});
+    REQUIRE(load.run(milliseconds{0}).messages == 3);
+}
+
 TEST_CASE("the load says so when the server closes a connection") {
     std::size_t turns = 0;
     SmallServer server([&turns](std::size_t, std::string bytes) {
