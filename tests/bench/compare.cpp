@@ -45,8 +45,10 @@ using Microseconds = std::chrono::duration<double, std::micro>;
 constexpr double most_of_others = 0.10;
 constexpr double most_stolen = 0.05;
 
-/// After a pair that was disturbed: whatever disturbed it is often over soon.
-constexpr milliseconds pause_after_disturbance{300};
+/// After a pair that was disturbed; after each further one in a row it is as much longer, up to the
+/// longest. What disturbed it is over soon (a command), or takes its time (a build).
+constexpr milliseconds pause_after_disturbance{200};
+constexpr milliseconds longest_pause{3000};
 
 /// A server that has sent its last echo goes back to sleep within this time.
 constexpr milliseconds time_to_rest{2};
@@ -85,8 +87,8 @@ struct Series {
     /// The same with the load's part of the cost: on one machine the kernel's work for a message is
     /// charged to whoever happens to run, and one server may leave more of it to the load.
     std::vector<double> whole_ratios;
-    std::size_t disturbed = 0;  ///< thrown away: others were at work on the processor
-    std::size_t stolen = 0;     ///< thrown away: the hypervisor took it
+    std::vector<double> disturbed;  ///< thrown away: the shares that others took of the processor
+    std::vector<double> stolen;     ///< thrown away: the shares that the hypervisor took
 };
 
 struct Outcome {
@@ -289,11 +291,11 @@ bool measure_pair(const Outcome& outcome, Series& series, Side& first, Side& sec
     first.sum.wrong_bytes += of_first.load.wrong_bytes;
     second.sum.wrong_bytes += of_second.load.wrong_bytes;
     if (watch.stolen > most_stolen) {
-        ++series.stolen;
+        series.stolen.push_back(watch.stolen);
         return false;
     }
     if (watch.others > most_of_others) {
-        ++series.disturbed;
+        series.disturbed.push_back(watch.others);
         return false;
     }
     keep(first, of_first);
@@ -325,12 +327,14 @@ void keep_connections(const Outcome& outcome) {
 void measure_pairs(Outcome& outcome, const Settings& settings) {
     std::size_t repeats_left = settings.repeats;
     const auto measure_until_kept = [&](Series& series, Side& second, bool is_reversed) {
+        milliseconds pause{0};
         while (!measure_pair(outcome, series, *outcome.a, second, is_reversed, settings)) {
             if (repeats_left == 0) {
                 return false;
             }
             --repeats_left;
-            std::this_thread::sleep_for(pause_after_disturbance);
+            pause = std::min(pause + pause_after_disturbance, longest_pause);
+            std::this_thread::sleep_for(pause);
             keep_connections(outcome);
         }
         return true;
@@ -468,10 +472,14 @@ void print_series(const char* name, const Series& series) {
         print_ratio(series.whole_ratios);
         std::printf("; %zu pair%s", series.ratios.size(), series.ratios.size() == 1 ? "" : "s");
     }
-    const std::size_t thrown_away = series.disturbed + series.stolen;
-    std::printf(", %zu thrown away", thrown_away);
-    if (thrown_away > 0) {
-        std::printf(" (others: %zu, stolen: %zu)", series.disturbed, series.stolen);
+    std::printf(", %zu thrown away", series.disturbed.size() + series.stolen.size());
+    if (!series.disturbed.empty()) {
+        std::printf(" (%zu for others' work, %.0f%% in the median)", series.disturbed.size(),
+                    100 * median(series.disturbed));
+    }
+    if (!series.stolen.empty()) {
+        std::printf(" (%zu for stolen time, %.0f%% in the median)", series.stolen.size(),
+                    100 * median(series.stolen));
     }
     std::printf("\n");
 }
@@ -626,7 +634,8 @@ std::string json_of(const Series& series) {
     std::ostringstream text;
     text << '{' << json_of("server", series.ratios) << ", "
          << json_of("server_and_load", series.whole_ratios)
-         << ", \"disturbed\": " << series.disturbed << ", \"stolen\": " << series.stolen << '}';
+         << ", \"disturbed\": " << json_list(series.disturbed)
+         << ", \"stolen\": " << json_list(series.stolen) << '}';
     return text.str();
 }
 
