@@ -99,6 +99,8 @@ bool is_close_on_exec(pid_t process, const std::string& number) {
 constexpr std::size_t field_parent = 4;
 constexpr std::size_t field_user_ticks = 14;
 constexpr std::size_t field_system_ticks = 15;
+constexpr std::size_t field_childrens_user_ticks = 16;
+constexpr std::size_t field_childrens_system_ticks = 17;
 constexpr std::size_t field_threads = 20;
 constexpr std::size_t field_reserved_bytes = 23;
 constexpr std::size_t field_resident_pages = 24;
@@ -208,6 +210,12 @@ std::vector<std::string> allowed_cores_of_threads(pid_t process) {
 std::chrono::milliseconds cpu_time(pid_t process) {
     const long long ticks =
         stat_number(process, field_user_ticks) + stat_number(process, field_system_ticks);
+    return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
+}
+
+std::chrono::milliseconds cpu_time_of_ended_children(pid_t process) {
+    const long long ticks = stat_number(process, field_childrens_user_ticks) +
+                            stat_number(process, field_childrens_system_ticks);
     return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
 }
 

@@ -66,6 +66,9 @@ std::vector<std::string> allowed_cores_of_threads(pid_t process);
 /// Processor time used so far, user and system.
 std::chrono::milliseconds cpu_time(pid_t process);
 
+/// Processor time of its children, and of theirs, that have ended and been waited for.
+std::chrono::milliseconds cpu_time_of_ended_children(pid_t process);
+
 /// How much of a processor the process uses in a stretch of time that begins now: 1.0 is a whole
 /// one.
 double cpu_share_during(pid_t process, std::chrono::milliseconds stretch);
