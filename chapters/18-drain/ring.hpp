@@ -68,7 +68,7 @@ inline void make_ring(unsigned entries, io_uring& ring) {
     ::io_uring_register_ring_fd(&ring);
     try {
         require_operations(ring, {IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND,
-                                  IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL});
+                                  IORING_OP_POLL_ADD, IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL});
     } catch (...) {
         ::io_uring_queue_exit(&ring);
         throw;

@@ -552,3 +552,24 @@ std::string entries_for_ten_echoes(const Chapter& chapter) {
     }
     return entries >= 19 && entries <= 21 ? "two for each echo" : std::to_string(entries);
 }
+
+std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options) {
+    StartSettings settings;
+    settings.arguments.insert(settings.arguments.end(), options.begin(), options.end());
+    const Server server(chapter, settings);
+    std::vector<Client> clients = connect_clients(server, 64);
+    wait_until_at_rest(server);
+    const std::vector<long long> before = proc::switches_of_threads(server.pid());
+    for (int i = 0; i < 10; ++i) {
+        for (Client& client : clients) {
+            REQUIRE(client.exchange("hello") == "hello");
+        }
+    }
+    const std::vector<long long> now = proc::switches_of_threads(server.pid());
+    REQUIRE(now.size() == before.size());
+    int awake = 0;  // A sanitizer's own thread may be awake now and then: it does not count.
+    for (std::size_t i = 0; i < now.size(); ++i) {
+        awake += now[i] - before[i] >= 10 ? 1 : 0;
+    }
+    return awake == 1 ? "one thread serves everybody" : "several threads serve";
+}

@@ -119,6 +119,10 @@ std::string buffers_of_silent_clients(const Chapter& chapter);
 /// "one for each echo". Needs strace.
 std::string entries_for_ten_echoes(const Chapter& chapter);
 
+/// Who has worked when 64 clients have had their echoes: "one thread serves everybody" or "several
+/// threads serve".
+std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options);
+
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
 /// server does not forget whom it has been told of. Needs strace.
 void require_echoes_in_spite_of_false_eagain();

@@ -70,8 +70,10 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     const std::string first = random_bytes(256 * 1024);
     greedy.exchange(first);
     for (int i = 0; i < 40; ++i) {
-        other.exchange(first);  // Buffers that are everybody's have been used, too.
+        // Buffers that are everybody's have been used, too, whichever thread has them.
+        Client(server).exchange(first);
     }
+    other.exchange(first);
     wait_until_at_rest(server);
     const std::size_t before = proc::resident_bytes(server.pid());
 

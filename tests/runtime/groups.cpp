@@ -1,8 +1,7 @@
 // From chapter 18 on: tasks have an owner that waits for them; the input of a socket and the queue
-// of a listener can be ended from our side; a signal can be awaited.
+// of a listener can be ended from our side.
 
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,7 +20,6 @@
 #include "runtime/counted.hpp"
 #include "runtime/pair.hpp"
 #include "runtime/sockets.hpp"
-#include "signals.hpp"
 #include "support/proc.hpp"
 #include "task.hpp"
 
@@ -249,24 +247,4 @@ TEST_CASE("queue: whoever waits for a client learns that none will come", "[prom
     }(io, acceptor));
     io.run();
     REQUIRE(result == -EAGAIN);
-}
-
-TEST_CASE("signal: it is awaited, and does nothing else", "[promise]") {
-    IoContext io = make_io(16);
-    std::vector<int> caught;
-    io.start([](IoContext& context, Fd fd, std::vector<int>& all) -> Task<> {
-        Signals signals(context, std::move(fd));
-        for (int i = 0; i < 2; ++i) {
-            const int number = co_await signals.next();
-            all.push_back(number);
-        }
-    }(io, hold_signals({SIGUSR1, SIGUSR2}), caught));
-    io.start([](IoContext& context) -> Task<> {
-        ::kill(::getpid(), SIGUSR2);
-        co_await context.sleep_for(1ms);
-        ::kill(::getpid(), SIGUSR1);
-    }(io));
-    io.run();
-    release_signals({SIGUSR1, SIGUSR2});
-    REQUIRE(caught == std::vector<int>{SIGUSR2, SIGUSR1});
 }

@@ -46,14 +46,32 @@ long long stat_number(pid_t process, std::size_t number) {
 
 /// The value of a line `NAME: value` in /proc/PID/status. Throws std::runtime_error when there is
 /// none.
-std::string status_field(pid_t process, const std::string& name) {
-    std::ifstream file(folder(process) / "status");
+std::string status_field(const fs::path& folder_of_task, const std::string& name) {
+    std::ifstream file(folder_of_task / "status");
     for (std::string line; std::getline(file, line);) {
         if (line.starts_with(name + ":")) {
             return line.substr(line.find_first_not_of(" \t", name.size() + 1));
         }
     }
-    throw std::runtime_error("/proc has no " + name + " of process " + std::to_string(process));
+    throw std::runtime_error(folder_of_task.string() + "/status has no " + name);
+}
+
+std::string status_field(pid_t process, const std::string& name) {
+    return status_field(folder(process), name);
+}
+
+/// The field of each thread, in the order of their numbers.
+std::vector<std::string> status_fields_of_threads(pid_t process, const std::string& name) {
+    std::vector<fs::path> threads;
+    for (const fs::directory_entry& thread : fs::directory_iterator(folder(process) / "task")) {
+        threads.push_back(thread.path());
+    }
+    std::sort(threads.begin(), threads.end());
+    std::vector<std::string> fields;
+    for (const fs::path& thread : threads) {
+        fields.push_back(status_field(thread, name));
+    }
+    return fields;
 }
 
 /// Whether the digits of /proc/net/tcp, an IPv4 address as a number of this machine, are this
@@ -81,6 +99,8 @@ bool is_close_on_exec(pid_t process, const std::string& number) {
 constexpr std::size_t field_parent = 4;
 constexpr std::size_t field_user_ticks = 14;
 constexpr std::size_t field_system_ticks = 15;
+constexpr std::size_t field_childrens_user_ticks = 16;
+constexpr std::size_t field_childrens_system_ticks = 17;
 constexpr std::size_t field_threads = 20;
 constexpr std::size_t field_reserved_bytes = 23;
 constexpr std::size_t field_resident_pages = 24;
@@ -175,9 +195,27 @@ long long voluntary_switches(pid_t process) {
     return std::stoll(status_field(process, "voluntary_ctxt_switches"));
 }
 
+std::vector<long long> switches_of_threads(pid_t process) {
+    std::vector<long long> switches;
+    for (const std::string& field : status_fields_of_threads(process, "voluntary_ctxt_switches")) {
+        switches.push_back(std::stoll(field));
+    }
+    return switches;
+}
+
+std::vector<std::string> allowed_cores_of_threads(pid_t process) {
+    return status_fields_of_threads(process, "Cpus_allowed_list");
+}
+
 std::chrono::milliseconds cpu_time(pid_t process) {
     const long long ticks =
         stat_number(process, field_user_ticks) + stat_number(process, field_system_ticks);
+    return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
+}
+
+std::chrono::milliseconds cpu_time_of_ended_children(pid_t process) {
+    const long long ticks = stat_number(process, field_childrens_user_ticks) +
+                            stat_number(process, field_childrens_system_ticks);
     return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
 }
 

@@ -57,8 +57,17 @@ std::uint64_t pending_signals(pid_t process);
 /// How often the process has gone to sleep by itself so far: for each thing that it waited for.
 long long voluntary_switches(pid_t process);
 
+/// The same for each of its threads.
+std::vector<long long> switches_of_threads(pid_t process);
+
+/// On which processors each of the threads may run, as the kernel writes it: "0-3", "2".
+std::vector<std::string> allowed_cores_of_threads(pid_t process);
+
 /// Processor time used so far, user and system.
 std::chrono::milliseconds cpu_time(pid_t process);
+
+/// Processor time of its children, and of theirs, that have ended and been waited for.
+std::chrono::milliseconds cpu_time_of_ended_children(pid_t process);
 
 /// How much of a processor the process uses in a stretch of time that begins now: 1.0 is a whole
 /// one.

@@ -1,0 +1,83 @@
+// Making a ring, or saying why there can be none.
+#pragma once
+
+#include <liburing.h>
+
+#include <cerrno>
+#include <fstream>
+#include <initializer_list>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "check.hpp"
+
+/// Why io_uring cannot be used here, and what to do about it, for an error of io_uring_setup(2).
+inline std::runtime_error no_ring(int error_number) {
+    std::string reason = failed_call(error_number, "io_uring_setup").what();
+    if (error_number == ENOSYS) {
+        reason += ": this kernel has no io_uring (Linux 5.6 or later, built with CONFIG_IO_URING)";
+    } else if (error_number == EPERM) {
+        int disabled = 0;
+        std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
+        reason += disabled == 0
+                      ? ": forbidden, most likely by a container's filter (Docker: --security-opt "
+                        "seccomp=unconfined)"
+                      : ": forbidden by the setting kernel.io_uring_disabled=" +
+                            std::to_string(disabled) + " (sysctl -w kernel.io_uring_disabled=0)";
+    } else if (error_number == ENOMEM) {
+        reason += ": the limit on locked memory may be too low (ulimit -l)";
+    }
+    return std::runtime_error(reason);
+}
+
+/// Throws std::runtime_error when the kernel lacks one of the operations, which Linux has since
+/// that release.
+inline void require_operations(io_uring& ring, std::initializer_list<io_uring_op> operations,
+                               const std::string& release) {
+    const std::unique_ptr<io_uring_probe, decltype(&::io_uring_free_probe)> probe(
+        ::io_uring_get_probe_ring(&ring), &::io_uring_free_probe);
+    if (probe == nullptr) {
+        throw std::runtime_error(
+            "io_uring_register does not say what this kernel's io_uring can do: it is older than "
+            "Linux 5.6, or a filter forbids the call");
+    }
+    for (const io_uring_op operation : operations) {
+        if (!::io_uring_opcode_supported(probe.get(), operation)) {
+            throw std::runtime_error("this kernel's io_uring lacks operation " +
+                                     std::to_string(operation) + ": Linux " + release +
+                                     " or later has it");
+        }
+    }
+}
+
+/// Makes a ring with room for `entries` submissions. Throws std::runtime_error, saying what to do.
+inline void make_ring(unsigned entries, io_uring& ring) {
+    // The kernel finishes operations only when this thread asks for completions, which saves
+    // interruptions: Linux 6.1. Before that at least without an interrupt to another processor:
+    // 5.19. A flag that the kernel does not know is EINVAL.
+    int result = -EINVAL;
+    for (const unsigned flags :
+         {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_COOP_TASKRUN, 0U}) {
+        if (result == -EINVAL) {
+            result = ::io_uring_queue_init(entries, &ring, flags);
+        }
+    }
+    if (result < 0) {
+        throw no_ring(-result);
+    }
+    // Saves the kernel a look into the table of descriptors with each call; Linux 5.18, and no loss
+    // where it fails.
+    ::io_uring_register_ring_fd(&ring);
+    try {
+        require_operations(ring,
+                           {IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_POLL_ADD,
+                            IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL},
+                           "5.6");
+        // There is no asking for multishot receive. It came with the same release as SEND_ZC.
+        require_operations(ring, {IORING_OP_SEND_ZC}, "6.0");
+    } catch (...) {
+        ::io_uring_queue_exit(&ring);
+        throw;
+    }
+}

@@ -1,0 +1,229 @@
+// Chapter 20: a ring, a listener and clients of its own for each worker.
+
+#include <signal.h>
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "chapters/scenarios.hpp"
+#include "signals.hpp"
+#include "support/client.hpp"
+#include "support/deadline.hpp"
+#include "support/proc.hpp"
+#include "support/rest.hpp"
+#include "support/server.hpp"
+#include "support/strace.hpp"
+#include "task.hpp"
+#include "worker.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::Matches;
+using Catch::Matchers::StartsWith;
+
+namespace {
+
+StartSettings with_workers(int count, const std::vector<std::string>& more = {}) {
+    StartSettings settings{.arguments = {"--port", "0", "--workers", std::to_string(count)}};
+    settings.arguments.insert(settings.arguments.end(), more.begin(), more.end());
+    return settings;
+}
+
+/// Connects, and says whether it was served or turned away.
+std::string answer_to_a_client(const Server& server) {
+    try {
+        Client client(server);
+        return client.exchange("hello") == "hello" ? "served" : "turned away";
+    } catch (const std::system_error&) {
+        return "turned away";  // With "hello" unread its connection ends with a reset.
+    }
+}
+
+}  // namespace
+
+TEST_CASE("clients are served by several threads at once", "[why]") {
+    REQUIRE(threads_that_serve(chapter_before(), {}) == "one thread serves everybody");
+    REQUIRE(threads_that_serve(chapter_under_test(), {"--workers", "4"}) ==
+            "several threads serve");
+}
+
+TEST_CASE("every worker has a listener of its own, and every one of them gets clients",
+          "[promise]") {
+    const Server server(with_workers(3));
+    REQUIRE(proc::count_sockets(server.pid()) == 3);
+    const std::vector<Client> clients = connect_clients(server, 100);
+    REQUIRE(server.count_clients() == 100);
+    // Nobody waits for a thread that is not there.
+    REQUIRE(proc::accept_queue_length(server.endpoint()) == 0);
+}
+
+TEST_CASE("what sits in any listener's queue is served before the end", "[promise]") {
+    Server server(with_workers(4));
+    wait_until_at_rest(server);
+    server.stop_all();
+    std::vector<Client> clients;
+    for (unsigned i = 0; i < 200; ++i) {
+        clients.emplace_back(server);
+        clients.back().send(random_bytes(1000, i));
+    }
+    server.signal(SIGTERM);
+    server.continue_all();
+    for (unsigned i = 0; i < 200; ++i) {
+        CAPTURE(i);
+        REQUIRE(clients[i].receive_to_end() == random_bytes(1000, i));
+    }
+    clients.clear();
+    REQUIRE(server.wait_for_exit() == "exit 0");
+    REQUIRE(server.diagnostics().empty());
+}
+
+TEST_CASE("there are never more clients than --max-clients, over all workers", "[promise]") {
+    const Server server(with_workers(4, {"--max-clients", "10"}));
+    std::vector<Client> clients = connect_clients(server, 10);
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(answer_to_a_client(server) == "turned away");
+    }
+    REQUIRE(server.count_clients() == 10);
+    wait_until("the server has named all of them",
+               [&] { return count_lines(server.diagnostics()) == 20; });
+    REQUIRE_THAT(server.diagnostics(),
+                 Matches("(client 127\\.0\\.0\\.1:[0-9]+ turned away: 10 clients are being "
+                         "served\n){20}"));
+    for (Client& client : clients) {
+        REQUIRE(client.exchange("still there?") == "still there?");
+    }
+    // A place that comes free is given to the next one, whichever worker that is with.
+    clients.pop_back();
+    wait_until("the place is free", [&] { return answer_to_a_client(server) == "served"; });
+}
+
+TEST_CASE("a place is free again, however its client has left", "[promise]") {
+    const Server server(with_workers(2, {"--max-clients", "3"}));
+    for (int i = 0; i < 10; ++i) {
+        std::vector<Client> clients;
+        wait_until("there is room", [&] {
+            try {
+                clients.emplace_back(server);
+                if (clients.back().exchange("hello") != "hello") {
+                    clients.pop_back();
+                }
+            } catch (const std::system_error&) {
+                clients.pop_back();
+            }
+            return clients.size() == 3;
+        });
+        clients[0].reset();
+        clients[1].half_close();
+    }
+}
+
+TEST_CASE("with --pin each worker stays on one core", "[promise]") {
+    const Server server(with_workers(2, {"--pin", "1"}));
+    wait_until_at_rest(server);
+    const std::vector<int> cores = allowed_cores();
+    std::set<std::string> allowed;
+    int pinned = 0;
+    for (const std::string& list : proc::allowed_cores_of_threads(server.pid())) {
+        const bool is_one = list.find_first_not_of("0123456789") == std::string::npos;
+        pinned += is_one ? 1 : 0;
+        allowed.insert(list);
+    }
+    if (cores.size() < 2) {
+        SKIP("there is one core here, and everybody is on it");
+    }
+    REQUIRE(pinned == 2);
+    REQUIRE(allowed.size() == 3);  // Those of the two, and those of the main thread.
+}
+
+TEST_CASE("a worker that has no ring ends the server before it is ready", "[promise]") {
+    require_strace();
+    const std::string server = chapter_under_test().server;
+    Program strace(
+        "strace", {.arguments = {"-f", "-qq", "-o", "/dev/null", "-e", "trace=io_uring_setup", "-e",
+                                 "inject=io_uring_setup:error=ENOMEM", server, "--port", "0",
+                                 "--workers", "3"}});
+    REQUIRE(strace.read_to_end().empty());
+    REQUIRE(strace.wait_for_exit() == "exit 1");
+    REQUIRE_THAT(strace.diagnostics(),
+                 StartsWith("error: io_uring_setup: Cannot allocate memory: the limit"));
+}
+
+TEST_CASE("a port on which another server listens is refused, however many workers", "[promise]") {
+    const Server first(with_workers(2));
+    const std::string port = std::to_string(first.endpoint().port);
+    const Run run = run_to_end({.arguments = {"--port", port, "--workers", "2"}});
+    REQUIRE(run.exit_status == "exit 1");
+    REQUIRE_THAT(run.err, ContainsSubstring("Address already in use"));
+}
+
+TEST_CASE("numbers that cannot be are refused, and the exit code is 2", "[promise]") {
+    const std::string option = GENERATE("--workers=0", "--workers=1025", "--workers=all",
+                                        "--max-clients=0", "--pin=2", "--pin=yes");
+    CAPTURE(option);
+    const Run run = run_to_end({.arguments = {"--port", "0", option}});
+    REQUIRE(run.exit_status == "exit 2");
+    REQUIRE_THAT(run.err, ContainsSubstring("wants a whole number from "));
+}
+
+TEST_CASE("worker: its task runs in a thread of its own, and what it throws leaves wait()",
+          "[promise]") {
+    hold_signals({SIGTERM});
+    std::thread::id ran_in;
+    Worker works(std::nullopt, 8, 4);
+    works.start([&ran_in](IoContext& io) {
+        return [](IoContext& context, std::thread::id& id) -> Task<> {
+            co_await context.sleep_for(std::chrono::milliseconds{1});
+            id = std::this_thread::get_id();
+        }(io, ran_in);
+    });
+    works.wait();
+    REQUIRE(ran_in != std::thread::id());
+    REQUIRE(ran_in != std::this_thread::get_id());
+
+    Worker fails(std::nullopt, 8, 4);
+    fails.start([](IoContext& io) {
+        return [](IoContext& context) -> Task<> {
+            co_await context.sleep_for(std::chrono::milliseconds{1});
+            throw std::runtime_error("enough");
+        }(io);
+    });
+    REQUIRE(wait_for_signal({SIGTERM}) == SIGTERM);  // The process is told.
+    REQUIRE_THROWS_AS(fails.wait(), std::runtime_error);
+    release_signals({SIGTERM});
+}
+
+TEST_CASE("worker: one that is never started ends with its owner", "[promise]") {
+    const Worker never(std::nullopt, 8, 4);
+}
+
+TEST_CASE("event: every thread learns of it, before and after", "[promise]") {
+    const Event event;
+    std::vector<Worker> workers;
+    std::atomic<int> learnt = 0;
+    for (int i = 0; i < 3; ++i) {
+        workers.emplace_back(std::nullopt, 8U, 4U);
+    }
+    const auto learn = [&](IoContext& io) {
+        return [](IoContext& context, const Event& awaited, std::atomic<int>& count) -> Task<> {
+            co_await HasHappened(context, awaited);
+            ++count;
+        }(io, event, learnt);
+    };
+    workers[0].start(learn);
+    workers[1].start(learn);
+    event.happen();
+    workers[2].start(learn);
+    for (Worker& worker : workers) {
+        worker.wait();
+    }
+    REQUIRE(learnt == 3);
+}
