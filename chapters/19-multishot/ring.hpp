@@ -31,10 +31,8 @@ inline std::runtime_error no_ring(int error_number) {
     return std::runtime_error(reason);
 }
 
-/// Throws std::runtime_error when the kernel lacks one of the operations, which Linux has since
-/// that release.
-inline void require_operations(io_uring& ring, std::initializer_list<io_uring_op> operations,
-                               const std::string& release) {
+/// Throws std::runtime_error when the kernel lacks one of the operations.
+inline void require_operations(io_uring& ring, std::initializer_list<io_uring_op> operations) {
     const std::unique_ptr<io_uring_probe, decltype(&::io_uring_free_probe)> probe(
         ::io_uring_get_probe_ring(&ring), &::io_uring_free_probe);
     if (probe == nullptr) {
@@ -45,8 +43,7 @@ inline void require_operations(io_uring& ring, std::initializer_list<io_uring_op
     for (const io_uring_op operation : operations) {
         if (!::io_uring_opcode_supported(probe.get(), operation)) {
             throw std::runtime_error("this kernel's io_uring lacks operation " +
-                                     std::to_string(operation) + ": Linux " + release +
-                                     " or later has it");
+                                     std::to_string(operation) + ": Linux 6.0 or later has it");
         }
     }
 }
@@ -70,12 +67,10 @@ inline void make_ring(unsigned entries, io_uring& ring) {
     // where it fails.
     ::io_uring_register_ring_fd(&ring);
     try {
+        // There is no asking for multishot receive: it came with the same release as SEND_ZC.
         require_operations(ring,
                            {IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_POLL_ADD,
-                            IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL},
-                           "5.6");
-        // There is no asking for multishot receive. It came with the same release as SEND_ZC.
-        require_operations(ring, {IORING_OP_SEND_ZC}, "6.0");
+                            IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL, IORING_OP_SEND_ZC});
     } catch (...) {
         ::io_uring_queue_exit(&ring);
         throw;
