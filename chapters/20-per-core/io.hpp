@@ -816,7 +816,9 @@ public:
         // One entry for all clients has no place for the address of each. It stays empty when the
         // client has gone already.
         address_.length = sizeof address_.storage;
-        ::getpeername(fd, address_.get(), &address_.length);
+        if (fd >= 0) {
+            ::getpeername(fd, address_.get(), &address_.length);
+        }
         return fd;
     }
 

@@ -7,6 +7,9 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -38,6 +41,12 @@ StartSettings with_workers(int count, const std::vector<std::string>& more = {})
     return settings;
 }
 
+std::string read_source(const std::string& path) {
+    std::ifstream file(std::filesystem::path(CHAPTERS_FOLDER) / path);
+    REQUIRE(file);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
 /// Connects, and says whether it was served or turned away.
 std::string answer_to_a_client(const Server& server) {
     try {
@@ -54,6 +63,14 @@ TEST_CASE("clients are served by several threads at once", "[why]") {
     REQUIRE(threads_that_serve(chapter_before(), {}) == "one thread serves everybody");
     REQUIRE(threads_that_serve(chapter_under_test(), {"--workers", "4"}) ==
             "several threads serve");
+}
+
+TEST_CASE("the engine and the task are the same to the byte as with one thread", "[promise]") {
+    for (const std::string name : {"io.hpp", "ring.hpp", "buffers.hpp", "task.hpp"}) {
+        CAPTURE(name);
+        const bool same = read_source("20-per-core/" + name) == read_source("19-multishot/" + name);
+        REQUIRE(same);
+    }
 }
 
 TEST_CASE("every worker has a listener of its own, and every one of them gets clients",
