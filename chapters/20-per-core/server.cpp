@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <atomic>
 
 #include <cerrno>
@@ -16,7 +15,6 @@
 #include <stop_token>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -102,7 +100,8 @@ int main(int argc, char** argv) {
     int write_timeout = 60'000;
     int drain_timeout = 5'000;
     int buffers = 64;
-    int worker_count = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const std::vector<int> cores = allowed_cores();
+    int worker_count = static_cast<int>(cores.size());
     int max_clients = 1'000'000;
     int pin = 0;
     const Option idle =
@@ -134,11 +133,11 @@ int main(int argc, char** argv) {
         while (listeners.size() < static_cast<std::size_t>(worker_count)) {
             listeners.push_back(listen_beside(listeners.front(), options.backlog));
         }
-        hold_signals({SIGTERM, SIGINT});  // Before there are threads: they inherit it.
+        // Before there are threads: they inherit it.
+        hold_signals({SIGTERM, SIGINT, worker_has_failed});
         const Event end;
         Room room(max_clients);
         std::vector<Worker> workers;
-        const std::vector<int> cores = allowed_cores();
         for (std::size_t i = 0; i < listeners.size(); ++i) {
             std::optional<int> core;
             if (pin == 1) {
@@ -153,7 +152,7 @@ int main(int argc, char** argv) {
                 return serve(io, std::move(listeners[i]), end, patience, room);
             });
         }
-        wait_for_signal({SIGTERM, SIGINT});
+        wait_for_signal({SIGTERM, SIGINT, worker_has_failed});
         release_signals({SIGTERM, SIGINT});  // A second one ends the process at once.
         end.happen();
         for (Worker& worker : workers) {

@@ -37,6 +37,10 @@ inline void pin_to(int core) {
     check(::sched_setaffinity(0, sizeof only, &only), "sched_setaffinity");
 }
 
+/// What the process gets when the task of a worker has failed. Whoever starts workers holds it, and
+/// waits for it with those that are to end the server.
+constexpr int worker_has_failed = SIGUSR1;
+
 /// A thread that makes a ring and runs one task on it. The ring is nobody else's: the kernel
 /// refuses every other thread (IORING_SETUP_SINGLE_ISSUER).
 class Worker {
@@ -53,7 +57,8 @@ public:
         ring.get();
     }
 
-    /// Has the thread make its task and run it. If that fails, the process gets a SIGTERM.
+    /// Has the thread make its task and run it. If that fails, the process gets the signal
+    /// worker_has_failed.
     void start(MakeTask make_task) { make_task_.set_value(std::move(make_task)); }
 
     /// Waits until the task has ended. Throws what it has thrown.
@@ -79,7 +84,7 @@ private:
         } catch (const std::future_error&) {
             // Nobody has started it, and nobody will.
         } catch (...) {
-            ::kill(::getpid(), SIGTERM);  // The others are to finish, and somebody is to say why.
+            ::kill(::getpid(), worker_has_failed);  // The others are to finish, too.
             throw;
         }
     }

@@ -174,6 +174,30 @@ TEST_CASE("a worker that has no ring ends the server before it is ready", "[prom
                  StartsWith("error: io_uring_setup: Cannot allocate memory: the limit"));
 }
 
+TEST_CASE("a worker that fails ends the server, which says why, also while it ends already",
+          "[promise]") {
+    require_strace();
+    const bool is_ending = GENERATE(false, true);
+    CAPTURE(is_ending);
+    Server server(with_workers(1, {"--drain-timeout", "86400000"}));
+    Client greedy(server);
+    send_until_server_is_held_back(greedy);
+    if (is_ending) {
+        server.signal(SIGTERM);
+        wait_until("the signal has been taken",
+                   [&] { return !proc::holds_signal(server.pid(), SIGTERM); });
+    }
+    const FaultInjection failed(server, "io_uring_enter:error=EINVAL:when=1");
+    try {
+        greedy.receive(1024 * 1024);  // There is room again, and the worker has something to do.
+    } catch (const std::system_error&) {
+        // The server has ended while it was about it.
+    }
+    REQUIRE(server.wait_for_exit() == "exit 1");
+    REQUIRE_THAT(server.diagnostics(),
+                 ContainsSubstring("error: io_uring_enter: Invalid argument\n"));
+}
+
 TEST_CASE("a port on which another server listens is refused, however many workers", "[promise]") {
     const Server first(with_workers(2));
     const std::string port = std::to_string(first.endpoint().port);
@@ -193,7 +217,7 @@ TEST_CASE("numbers that cannot be are refused, and the exit code is 2", "[promis
 
 TEST_CASE("worker: its task runs in a thread of its own, and what it throws leaves wait()",
           "[promise]") {
-    hold_signals({SIGTERM});
+    hold_signals({worker_has_failed});
     std::thread::id ran_in;
     Worker works(std::nullopt, 8, 4);
     works.start([&ran_in](IoContext& io) {
@@ -213,9 +237,9 @@ TEST_CASE("worker: its task runs in a thread of its own, and what it throws leav
             throw std::runtime_error("enough");
         }(io);
     });
-    REQUIRE(wait_for_signal({SIGTERM}) == SIGTERM);  // The process is told.
+    REQUIRE(wait_for_signal({worker_has_failed}) == worker_has_failed);  // The process is told.
     REQUIRE_THROWS_AS(fails.wait(), std::runtime_error);
-    release_signals({SIGTERM});
+    release_signals({worker_has_failed});
 }
 
 TEST_CASE("worker: one that is never started ends with its owner", "[promise]") {

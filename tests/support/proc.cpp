@@ -183,8 +183,9 @@ std::uint64_t ignored_signals(pid_t process) {
     return std::stoull(status_field(process, "SigIgn"), nullptr, 16);
 }
 
-std::uint64_t blocked_signals(pid_t process) {
-    return std::stoull(status_field(process, "SigBlk"), nullptr, 16);
+bool holds_signal(pid_t process, int number) {
+    const std::uint64_t blocked = std::stoull(status_field(process, "SigBlk"), nullptr, 16);
+    return ((blocked >> (number - 1)) & 1) != 0;
 }
 
 std::uint64_t pending_signals(pid_t process) {

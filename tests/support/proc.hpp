@@ -48,8 +48,8 @@ std::uint64_t handled_signals(pid_t process);
 /// The signals that the process ignores.
 std::uint64_t ignored_signals(pid_t process);
 
-/// The signals that the process's first thread has blocked.
-std::uint64_t blocked_signals(pid_t process);
+/// Whether the process's first thread has blocked the signal.
+bool holds_signal(pid_t process, int number);
 
 /// The signals that wait to be taken by the process, as such a set.
 std::uint64_t pending_signals(pid_t process);
