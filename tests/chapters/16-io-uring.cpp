@@ -71,6 +71,7 @@ TEST_CASE("without io_uring the server says why, and what to do", "[promise]") {
 
 TEST_CASE("on a kernel that does not know the newer flags the server works without them",
           "[promise]") {
+    require_io_uring();
     require_strace();
     const std::string which = GENERATE("1", "1..2");
     CAPTURE(which);

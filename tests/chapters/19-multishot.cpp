@@ -30,6 +30,7 @@ TEST_CASE("an echo costs one entry in the ring: the send", "[why]") {
 }
 
 TEST_CASE("without buffer rings the server says what it lacks, and exits with 1", "[promise]") {
+    require_io_uring();
     require_strace();
     const std::string server = chapter_under_test().server;
     Program strace(

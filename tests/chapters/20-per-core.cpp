@@ -184,8 +184,7 @@ TEST_CASE("a worker that fails ends the server, which says why, also while it en
     send_until_server_is_held_back(greedy);
     if (is_ending) {
         server.signal(SIGTERM);
-        wait_until("the signal has been taken",
-                   [&] { return !proc::holds_signal(server.pid(), SIGTERM); });
+        wait_until_taken_and_released(server, SIGTERM);
     }
     const FaultInjection failed(server, "io_uring_enter:error=EINVAL:when=1");
     try {
@@ -217,6 +216,7 @@ TEST_CASE("numbers that cannot be are refused, and the exit code is 2", "[promis
 
 TEST_CASE("worker: its task runs in a thread of its own, and what it throws leaves wait()",
           "[promise]") {
+    require_io_uring();
     hold_signals({worker_has_failed});
     std::thread::id ran_in;
     Worker works(std::nullopt, 8, 4);
@@ -243,10 +243,12 @@ TEST_CASE("worker: its task runs in a thread of its own, and what it throws leav
 }
 
 TEST_CASE("worker: one that is never started ends with its owner", "[promise]") {
+    require_io_uring();
     const Worker never(std::nullopt, 8, 4);
 }
 
 TEST_CASE("event: every thread learns of it, before and after", "[promise]") {
+    require_io_uring();
     const Event event;
     std::vector<Worker> workers;
     std::atomic<int> learnt = 0;

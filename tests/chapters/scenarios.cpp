@@ -573,3 +573,11 @@ std::string threads_that_serve(const Chapter& chapter, const std::vector<std::st
     }
     return awake == 1 ? "one thread serves everybody" : "several threads serve";
 }
+
+void wait_until_taken_and_released(const Server& server, int signal) {
+    wait_until("the server has taken the signal and released it", [&] {
+        // In this order: inside sigwait(3) a signal is not blocked, until it has been taken.
+        return proc::pending_signals(server.pid()) == 0 &&
+               !proc::holds_signal(server.pid(), signal);
+    });
+}

@@ -107,6 +107,9 @@ std::string stalled_clients(const Chapter& chapter, const std::vector<std::strin
 /// from the start: a multishot accept has the one of the moment at which it was handed over.
 StartSettings with_descriptors_for(rlim_t clients);
 
+/// Waits until the server has taken the signal, which it held, and holds it no longer.
+void wait_until_taken_and_released(const Server& server, int signal);
+
 /// The server is told to end (SIGTERM) while it has bytes of a client in its socket that it has not
 /// read: "every byte came back, exit 0" or "bytes were lost, killed by SIGTERM".
 std::string stopped_with_bytes_unread(const Chapter& chapter);

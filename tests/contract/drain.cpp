@@ -224,8 +224,7 @@ TEST_CASE("a second signal ends the server at once", "[contract][from-18]") {
     Client greedy(server);
     send_until_server_is_held_back(greedy);
     server.signal(SIGTERM);
-    wait_until("the first signal has been taken, and is not held any more",
-               [&] { return !proc::holds_signal(server.pid(), SIGTERM); });
+    wait_until_taken_and_released(server, SIGTERM);
     server.signal(SIGINT);
     REQUIRE(server.wait_for_exit() == "killed by SIGINT");
 }

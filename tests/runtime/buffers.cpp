@@ -21,6 +21,7 @@
 #include "ring.hpp"
 #include "runtime/counted.hpp"
 #include "runtime/pair.hpp"
+#include "runtime/sockets.hpp"
 #include "support/proc.hpp"
 #include "task.hpp"
 
@@ -31,6 +32,7 @@ namespace {
 /// A ring with a pool, without an engine.
 struct RingWithPool {
     explicit RingWithPool(unsigned count) {
+        require_io_uring();
         make_ring(8, ring);
         pool = std::make_unique<BufferPool>(ring, count, 16);
     }
@@ -120,7 +122,7 @@ TEST_CASE("bytes: outside the pool they are the same, and the buffer is back", "
 TEST_CASE("multishot: whoever reads later gets all that has come, in order", "[promise]") {
     const unsigned buffers = GENERATE(1, 2, 64);
     CAPTURE(buffers);
-    IoContext io(8, buffers, 16);
+    IoContext io = make_io(16, 8, buffers);
     Pair pair;
     std::string all;
     io.start([](IoContext& context, Pair& ends, std::string& read) -> Task<> {
@@ -149,7 +151,7 @@ TEST_CASE("multishot: whoever reads later gets all that has come, in order", "[p
 TEST_CASE("multishot: it is armed again when the queue of completions has overflowed",
           "[promise]") {
     // Room for four completions, and news from thirty.
-    IoContext io(2, 64, 16);
+    IoContext io = make_io(16, 2);
     std::vector<std::unique_ptr<Pair>> pairs;
     int read = 0;
     for (int i = 0; i < 30; ++i) {
@@ -178,7 +180,7 @@ TEST_CASE("multishot: it is armed again when the queue of completions has overfl
 
 TEST_CASE("multishot: with no buffer left, nobody spins, and whoever waits has his turn",
           "[promise]") {
-    IoContext io(8, 2, 16);
+    IoContext io = make_io(16, 8, 2);
     std::vector<std::unique_ptr<Pair>> pairs;
     std::string order;
     for (int i = 0; i < 4; ++i) {
@@ -198,7 +200,7 @@ TEST_CASE("multishot: with no buffer left, nobody spins, and whoever waits has h
 }
 
 TEST_CASE("multishot: a buffer that comes back wakes whoever has waited for one", "[promise]") {
-    IoContext io(8, 1, 16);
+    IoContext io = make_io(16, 8, 1);
     Pair first;
     Pair second;
     std::string all;
@@ -226,7 +228,7 @@ TEST_CASE("multishot: clients who have come and were not asked for are closed wi
           "[promise]") {
     const std::size_t open_before = proc::descriptors(::getpid()).size();
     {
-        IoContext io;
+        IoContext io = make_io(16);
         Fd listener = listen_on({.port = 0});
         Address address;
         check(::getsockname(listener.get(), address.get(), &address.length), "getsockname");

@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "io.hpp"
+#include "runtime/sockets.hpp"
 #include "task.hpp"
 
 using namespace std::chrono_literals;
 
 TEST_CASE("signal: it is awaited, and does nothing else", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     std::vector<int> caught;
     io.start([](IoContext& context, Fd fd, std::vector<int>& all) -> Task<> {
         Signals signals(context, std::move(fd));

@@ -11,14 +11,17 @@
 #include <utility>
 
 #include "io.hpp"
+#include "support/server.hpp"
 #include "task.hpp"
 
-/// An engine that receives at most `read_size` bytes at once where its buffers are its own, and
-/// that has room for `entries` submissions where it has a ring.
+/// An engine that receives at most `read_size` bytes at once, into `buffers` buffers, where they
+/// are its own, and that has room for `entries` submissions where it has a ring. Where there can be
+/// no ring, the test is skipped.
 template <typename Context = IoContext>
-Context make_io(std::size_t read_size, unsigned entries = 256) {
+Context make_io(std::size_t read_size, unsigned entries = 256, unsigned buffers = 64) {
+    require_io_uring();
     if constexpr (std::is_constructible_v<Context, unsigned, unsigned, std::size_t>) {
-        return Context(entries, 64U, read_size);
+        return Context(entries, buffers, read_size);
     } else if constexpr (std::is_constructible_v<Context, unsigned>) {
         return Context(entries);
     } else {

@@ -9,6 +9,7 @@
 
 #include "io.hpp"
 #include "runtime/counted.hpp"
+#include "runtime/sockets.hpp"
 
 namespace {
 
@@ -38,7 +39,7 @@ Task<int> sum_of_tasks(int depth) {
 
 /// Runs `task` to its end in a context of its own.
 void run(Task<> task) {
-    IoContext io;
+    IoContext io = make_io(16);
     io.start(std::move(task));
     io.run();
 }
@@ -71,7 +72,7 @@ TEST_CASE("task: its exception is that of co_await", "[promise]") {
 }
 
 TEST_CASE("task: an exception that nobody catches leaves run()", "[promise]") {
-    IoContext io;
+    IoContext io = make_io(16);
     io.start(throws());
     REQUIRE_THROWS_AS(io.run(), std::runtime_error);
     REQUIRE(Counted::alive == 0);

@@ -340,6 +340,12 @@ Server::Server(const Chapter& chapter, const StartSettings& settings)
     listeners_ = proc::count_sockets(pid());
 }
 
+void require_io_uring() {
+    if (chapter_under_test().number >= 16) {
+        const Server says_what_it_lacks;
+    }
+}
+
 std::size_t Server::count_clients() const {
     const std::size_t sockets = proc::count_sockets(pid());
     return sockets > listeners_ ? sockets - listeners_ : 0;

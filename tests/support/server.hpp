@@ -117,5 +117,9 @@ private:
     std::size_t listeners_;
 };
 
+/// Skips the test, with the words of the chapter's server, where that says that io_uring is missing
+/// or forbidden. For tests that make a ring of their own.
+void require_io_uring();
+
 /// The number of line feeds: of complete lines, of a server's diagnostics for instance.
 std::size_t count_lines(const std::string& text);
