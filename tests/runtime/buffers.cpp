@@ -226,6 +226,7 @@ TEST_CASE("multishot: a buffer that comes back wakes whoever has waited for one"
 
 TEST_CASE("multishot: clients who have come and were not asked for are closed with the acceptor",
           "[promise]") {
+    require_io_uring();
     const std::size_t open_before = proc::descriptors(::getpid()).size();
     {
         IoContext io = make_io(16);

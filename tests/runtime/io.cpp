@@ -209,6 +209,7 @@ TEST_CASE("io: an operation whose coroutine has been destroyed is over", "[promi
 }
 
 TEST_CASE("io: a client that nobody is there to take any more is closed", "[promise]") {
+    require_io_uring();
     const std::size_t open_before = proc::descriptors(::getpid()).size();
     {
         std::vector<std::unique_ptr<Pair>> pairs;

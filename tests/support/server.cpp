@@ -341,8 +341,10 @@ Server::Server(const Chapter& chapter, const StartSettings& settings)
 }
 
 void require_io_uring() {
-    if (chapter_under_test().number >= 16) {
+    static bool has_one = chapter_under_test().number < 16;
+    if (!has_one) {
         const Server says_what_it_lacks;
+        has_one = true;  // Once is enough.
     }
 }
 
