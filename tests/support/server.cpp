@@ -350,7 +350,10 @@ void require_io_uring() {
 
 std::size_t Server::count_clients() const {
     const std::size_t sockets = proc::count_sockets(pid());
-    return sockets > listeners_ ? sockets - listeners_ : 0;
+    if (sockets < listeners_) {
+        throw std::runtime_error("the server does not listen any more, or has ended");
+    }
+    return sockets - listeners_;
 }
 
 Endpoint parse_ready_line(const std::string& line) {

@@ -109,7 +109,8 @@ public:
 
     const Endpoint& endpoint() const { return endpoint_; }
 
-    /// How many sockets the server has beside those on which it listens.
+    /// How many sockets the server has beside those on which it listens. Throws std::runtime_error
+    /// when it does not listen any more.
     std::size_t count_clients() const;
 
 private:
