@@ -170,6 +170,16 @@ bool is_asleep(pid_t process) {
     return true;
 }
 
+bool is_traced(pid_t process) {
+    for (const fs::directory_entry& thread : fs::directory_iterator(folder(process) / "task")) {
+        if (status_field(thread.path(), "TracerPid") == "0" &&
+            !status_field(thread.path(), "Name").starts_with("iou-")) {
+            return false;
+        }
+    }
+    return true;
+}
+
 std::string executable(pid_t process) {
     std::error_code gone_meanwhile;
     return fs::read_symlink(folder(process) / "exe", gone_meanwhile);

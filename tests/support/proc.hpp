@@ -39,6 +39,10 @@ std::size_t count_threads(pid_t process);
 /// Whether every thread of the process is asleep.
 bool is_asleep(pid_t process);
 
+/// Whether every thread of the process has a tracer. The threads that the kernel lends to an
+/// io_uring do not count: nobody may trace them.
+bool is_traced(pid_t process);
+
 /// The executable that the process runs.
 std::string executable(pid_t process);
 

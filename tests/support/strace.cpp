@@ -16,15 +16,11 @@
 
 namespace {
 
-/// Whether the process is being traced, by its "TracerPid:" line in /proc/PID/status.
-bool is_traced(pid_t process) {
-    std::ifstream file("/proc/" + std::to_string(process) + "/status");
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("TracerPid:")) {
-            return std::stoi(line.substr(line.find(':') + 1)) != 0;
-        }
-    }
-    return false;
+/// The server and the children that it has by now.
+std::vector<pid_t> processes_of(const Server& server) {
+    std::vector<pid_t> all = proc::children(server.pid());
+    all.push_back(server.pid());
+    return all;
 }
 
 /// The words with which strace attaches to the server and to the children that it has by now, to
@@ -34,9 +30,7 @@ std::vector<std::string> strace_arguments(const Server& server, const std::strin
     wait_until_at_rest(server);
     std::vector<std::string> words{"-f", "-qq",         "-a", "1",
                                    "-e", "signal=none", "-e", "trace=" + calls};
-    std::vector<pid_t> all = proc::children(server.pid());
-    all.push_back(server.pid());
-    for (const pid_t process : all) {
+    for (const pid_t process : processes_of(server)) {
         words.insert(words.end(), {"-p", std::to_string(process)});
     }
     return words;
@@ -48,12 +42,14 @@ std::vector<std::string> injecting_arguments(const Server& server, const std::st
     return words;
 }
 
+/// strace takes one thread after another, and the next client may be served by the last of them.
 void wait_until_attached(const Program& strace, const Server& server) {
     wait_until("strace has attached to the server", [&] {
         if (!strace.is_running()) {
             throw std::runtime_error("strace has ended: " + strace.diagnostics());
         }
-        return is_traced(server.pid());
+        const std::vector<pid_t> all = processes_of(server);
+        return std::all_of(all.begin(), all.end(), proc::is_traced);
     });
 }
 
