@@ -7,7 +7,6 @@
 // of the ratios with its interval. The same is done with two processes of A, in turn with the
 // others: this null tells by how much two servers seem to differ that are the same program.
 
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,8 +25,11 @@
 #include <thread>
 #include <vector>
 
+#include "bench/circumstances.hpp"
 #include "bench/disturbance.hpp"
 #include "bench/interrupt.hpp"
+#include "bench/json.hpp"
+#include "bench/limits.hpp"
 #include "bench/load.hpp"
 #include "bench/measured_server.hpp"
 #include "bench/statistics.hpp"
@@ -68,6 +70,14 @@ struct Settings {
     std::string json_path;
 };
 
+/// What a user of the server would see in one slice.
+struct SliceFigures {
+    double messages_per_second;
+    Microseconds p50;
+    Microseconds p99;
+    Microseconds p999;
+};
+
 /// One server with its connections, and what has been measured of it.
 struct Side {
     explicit Side(const std::string& command) : server(command) {}
@@ -77,8 +87,9 @@ struct Side {
     bool spins = false;
     std::vector<double> costs;  ///< microseconds of processor time a message, one for each slice
     std::vector<double> load_costs;  ///< the same of the load
-    LoadResult sum;                  ///< of those slices
-    std::optional<double> calls;     ///< a message
+    std::vector<SliceFigures> slices;
+    LoadResult sum;               ///< of those slices
+    std::optional<double> calls;  ///< a message
 };
 
 /// Pairs of the same two servers.
@@ -106,42 +117,6 @@ nanoseconds own_processor_time() {
     timespec time{};
     check(::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time), "clock_gettime");
     return std::chrono::seconds{time.tv_sec} + nanoseconds{time.tv_nsec};
-}
-
-// --- Limits
-// ---------------------------------------------------------------------------------------
-
-/// Raises this process's limit on descriptors as far as it goes. Throws when that is too few.
-void require_descriptors(std::size_t servers, std::size_t connections) {
-    constexpr std::size_t others = 100;  // Standard streams, pipes, what the servers have open.
-    rlimit limit{};
-    check(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-    const std::size_t needed = servers * connections + others;
-    if (limit.rlim_max < needed) {
-        throw std::runtime_error(
-            std::to_string(connections) + " connections to each of " + std::to_string(servers) +
-            " servers need " + std::to_string(needed) + " descriptors, and this process may have " +
-            std::to_string(limit.rlim_max) + ": ask for at most " +
-            std::to_string((limit.rlim_max - others) / servers) +
-            ", or raise the limit (ulimit -n, as root)" +
-            (servers == 3 ? "; --no-null needs a third less" : ""));
-    }
-    limit.rlim_cur = limit.rlim_max;
-    check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
-}
-
-/// Each server has a port of its own, so this holds for the connections to one of them.
-void require_ports(std::size_t connections) {
-    std::ifstream file("/proc/sys/net/ipv4/ip_local_port_range");
-    std::size_t first = 0;
-    std::size_t last = 0;
-    if (file >> first >> last && connections > last - first + 1) {
-        throw std::runtime_error(std::to_string(connections) +
-                                 " connections to one server need as many ports, and there are " +
-                                 std::to_string(last - first + 1) +
-                                 ": ask for fewer, or allow for more with sysctl "
-                                 "net.ipv4.ip_local_port_range=\"1024 65535\"");
-    }
 }
 
 // --- Measuring
@@ -213,6 +188,11 @@ Slice measure_slice(Side& side, const Settings& settings) {
 void keep(Side& side, const Slice& slice) {
     side.costs.push_back(slice.cost);
     side.load_costs.push_back(slice.load_cost);
+    const LatencyHistogram& latency = slice.load.latency;
+    side.slices.push_back({static_cast<double>(slice.load.messages) /
+                               std::chrono::duration<double>(slice.load.elapsed).count(),
+                           latency.percentile(50), latency.percentile(99),
+                           latency.percentile(99.9)});
     side.sum.messages += slice.load.messages;
     side.sum.bytes += slice.load.bytes;
     side.sum.unsent += slice.load.unsent;
@@ -402,32 +382,6 @@ void compare(Outcome& outcome, const Settings& settings) {
     show_progress("");
 }
 
-// --- Circumstances
-// --------------------------------------------------------------------------------
-
-std::string kernel() {
-    utsname system{};
-    ::uname(&system);
-    return std::string("Linux ") + system.release;
-}
-
-std::string processor_model() {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("model name")) {
-            return line.substr(line.find(':') + 2);
-        }
-    }
-    return "unknown processor";
-}
-
-std::string today() {
-    const std::time_t now = std::time(nullptr);
-    char date[16];
-    std::strftime(date, sizeof date, "%Y-%m-%d", std::gmtime(&now));
-    return date;
-}
-
 // --- Reports
 // --------------------------------------------------------------------------------------
 
@@ -506,7 +460,8 @@ void print_verdict(const char* subject, const std::vector<double>& ratios,
 
 std::string describe_load(const LoadSettings& load) {
     std::ostringstream text;
-    text << load.connections << (load.connections == 1 ? " connection, " : " connections, ")
+    text << load.connections << (load.connections == 1 ? " connection" : " connections")
+         << (load.reconnects ? " at a time, a new one for each message, " : ", ")
          << load.message_size << (load.message_size == 1 ? " byte" : " bytes") << " a message, ";
     if (load.rate == 0) {
         text << "closed loop";
@@ -574,19 +529,6 @@ void print_report(const Outcome& outcome, const Settings& settings) {
     }
 }
 
-std::string quoted(const std::string& text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            result += '\\';
-        }
-        if (static_cast<unsigned char>(c) >= ' ') {
-            result += c;
-        }
-    }
-    return result + '"';
-}
-
 std::string json_list(const std::vector<double>& values) {
     std::ostringstream text;
     text << '[';
@@ -612,7 +554,14 @@ std::string json_of(const Side& side) {
     }
     text << ", \"messages\": " << side.sum.messages << ", \"unsent\": " << side.sum.unsent
          << ", \"wrong_bytes\": " << side.sum.wrong_bytes
-         << ", \"slices_us_per_message\": " << json_list(side.costs) << '}';
+         << ", \"slices_us_per_message\": " << json_list(side.costs) << ", \"slices\": [";
+    for (std::size_t i = 0; i < side.slices.size(); ++i) {
+        const SliceFigures& slice = side.slices[i];
+        text << (i == 0 ? "" : ", ") << "{\"messages_per_second\": " << slice.messages_per_second
+             << ", \"p50_us\": " << slice.p50.count() << ", \"p99_us\": " << slice.p99.count()
+             << ", \"p999_us\": " << slice.p999.count() << '}';
+    }
+    text << "]}";
     return text.str();
 }
 
@@ -640,13 +589,14 @@ std::string json_of(const Series& series) {
 }
 
 void write_json(const Outcome& outcome, const Settings& settings) {
-    std::ofstream file(settings.json_path);
+    std::ostringstream file;
     file << "{\n  \"kernel\": " << quoted(kernel())
          << ",\n  \"processor\": " << quoted(processor_model())
          << ",\n  \"date\": " << quoted(today())
          << ",\n  \"connections\": " << settings.load.connections
          << ",\n  \"message_bytes\": " << settings.load.message_size
          << ",\n  \"rate\": " << settings.load.rate
+         << ",\n  \"reconnects\": " << (settings.load.reconnects ? "true" : "false")
          << ",\n  \"slice_ms\": " << settings.slice.count()
          << ",\n  \"server_processor\": " << settings.server_processor
          << ",\n  \"load_processor\": " << settings.load_processor
@@ -666,29 +616,39 @@ void write_json(const Outcome& outcome, const Settings& settings) {
         file << ",\n  \"null\": " << json_of(outcome.null);
     }
     file << "\n}\n";
-    file.close();
-    if (!file) {
-        throw std::runtime_error("cannot write " + settings.json_path);
-    }
+    write_file(settings.json_path, file.str());
 }
 
 // --- Memory
 // ---------------------------------------------------------------------------------------
 
+std::string json_of_memory(const std::string& command, double bytes_per_client,
+                           const Settings& settings) {
+    std::ostringstream text;
+    text << "{\"command\": " << quoted(command) << ", \"clients\": " << settings.idle_clients
+         << ", \"bytes_per_client\": " << bytes_per_client << ", \"date\": " << quoted(today())
+         << '}';
+    return text.str();
+}
+
+struct Memory {
+    std::uint64_t before = 0;  ///< bytes, with one client
+    std::uint64_t after = 0;   ///< with all of them
+    double for_each = 0;       ///< bytes
+};
+
 /// The memory of a server with one client and with many, each of which has had an echo.
-void print_memory(const std::string& command, const Settings& settings) {
+Memory measure_memory(const std::string& command, const Settings& settings) {
     const std::unique_ptr<Side> side = start(command, settings);
     try {
+        Memory memory;
         const Load one(side->server.endpoint(), {.connections = 1});
-        const std::uint64_t before = side->server.anonymous_bytes();
+        memory.before = side->server.anonymous_bytes();
         const Load all(side->server.endpoint(), {.connections = settings.idle_clients});
-        const std::uint64_t after = side->server.anonymous_bytes();
-        const double for_each = (static_cast<double>(after) - static_cast<double>(before)) /
-                                static_cast<double>(settings.idle_clients);
-        std::printf("%12.0f %12llu %12llu   %s\n", for_each,
-                    static_cast<unsigned long long>(before / 1024),
-                    static_cast<unsigned long long>(after / 1024), command.c_str());
-        std::fflush(stdout);
+        memory.after = side->server.anonymous_bytes();
+        memory.for_each = (static_cast<double>(memory.after) - static_cast<double>(memory.before)) /
+                          static_cast<double>(settings.idle_clients);
+        return memory;
     } catch (const std::exception& error) {
         throw failure_of(*side, error);
     }
@@ -702,13 +662,25 @@ int compare_memory(const Settings& settings) {
         settings.idle_clients, kernel().c_str(), today().c_str());
     std::printf("%12s %12s %12s\n", "bytes for", "KiB with", "KiB with");
     std::printf("%12s %12s %12s\n", "each of them", "one client", "all of them");
+    std::string json;
     try {
-        print_memory(settings.a, settings);
-        if (!settings.b.empty()) {
-            print_memory(settings.b, settings);
+        for (const std::string& command : {settings.a, settings.b}) {
+            if (command.empty()) {
+                continue;
+            }
+            const Memory memory = measure_memory(command, settings);
+            std::printf("%12.0f %12llu %12llu   %s\n", memory.for_each,
+                        static_cast<unsigned long long>(memory.before / 1024),
+                        static_cast<unsigned long long>(memory.after / 1024), command.c_str());
+            std::fflush(stdout);
+            json +=
+                (json.empty() ? "" : ",\n ") + json_of_memory(command, memory.for_each, settings);
         }
     } catch (const Interrupted&) {
         return 130;
+    }
+    if (!settings.json_path.empty()) {
+        write_file(settings.json_path, "[" + json + "]\n");
     }
     return 0;
 }
@@ -732,10 +704,11 @@ cxxopts::Options describe_options() {
         "messages a second over all connections; 0: each connection sends its next message when "
         "it has the last one back",
         cxxopts::value<double>()->default_value("0"),
-        "COUNT")("pairs", "of slices, one on each server",
-                 cxxopts::value<std::size_t>()->default_value("14"), "COUNT")(
-        "repeats", "of disturbed pairs, at the most (default: three for each pair)",
-        cxxopts::value<std::size_t>(), "COUNT")(
+        "COUNT")("reconnect", "a connection for each message: connect, one echo, close")(
+        "pairs", "of slices, one on each server",
+        cxxopts::value<std::size_t>()->default_value("14"),
+        "COUNT")("repeats", "of disturbed pairs, at the most (default: three for each pair)",
+                 cxxopts::value<std::size_t>(), "COUNT")(
         "slice", "how long one lasts", cxxopts::value<int>()->default_value("500"), "MILLISECONDS")(
         "core", "the processor for servers and load (default: the last one)", cxxopts::value<int>(),
         "NUMBER")("cores", "one for the servers and one for the load",
@@ -757,7 +730,8 @@ Settings read_settings(const cxxopts::ParseResult& given) {
     settings.b = given["b"].as<std::string>();
     settings.load = {.connections = given["connections"].as<std::size_t>(),
                      .message_size = given["size"].as<std::size_t>(),
-                     .rate = given["rate"].as<double>()};
+                     .rate = given["rate"].as<double>(),
+                     .reconnects = given.count("reconnect") > 0};
     settings.pairs = given["pairs"].as<std::size_t>();
     settings.repeats =
         given.count("repeats") > 0 ? given["repeats"].as<std::size_t>() : 3 * settings.pairs;

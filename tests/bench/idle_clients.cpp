@@ -1,242 +1,202 @@
-// What idle clients cost: the memory of the server for each of them, and the processor time of an
-// echo for somebody else.
+// What an echo costs a server while others are connected and silent: processor time for a message
+// of one active client, beside more and more idle ones.
 //
-// Prints a table and where and when it was made. Absolute figures belong to this machine; what they
-// show is how they grow. docs/c10k.md reads them.
-
-#include <sched.h>
-#include <sys/utsname.h>
+// Each of the idle clients has had an echo. They stay, and do nothing. The figures are absolute, so
+// they belong to this machine and this minute; what they show is how they grow, which is by factors
+// of hundreds or not at all. docs/c10k.md reads them.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <cxxopts.hpp>
-#include <filesystem>
-#include <fstream>
+#include <deque>
 #include <iostream>
-#include <optional>
+#include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "check.hpp"
-#include "support/client.hpp"
-#include "support/proc.hpp"
-#include "support/rest.hpp"
-#include "support/server.hpp"
+#include "bench/circumstances.hpp"
+#include "bench/interrupt.hpp"
+#include "bench/json.hpp"
+#include "bench/limits.hpp"
+#include "bench/load.hpp"
+#include "bench/measured_server.hpp"
+#include "bench/statistics.hpp"
 
 namespace {
 
-namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using Microseconds = std::chrono::duration<double, std::micro>;
 
 constexpr int slices = 9;
-constexpr int echoes_in_a_slice = 500;
+constexpr milliseconds slice_length{60};
 
-/// The sum of a field of /proc/PID/smaps_rollup over the server and its children, in KiB.
-long long resident_kib(const Server& server) {
-    std::vector<pid_t> all = proc::children(server.pid());
-    all.push_back(server.pid());
-    long long sum = 0;
-    for (const pid_t process : all) {
-        std::ifstream file("/proc/" + std::to_string(process) + "/smaps_rollup");
-        for (std::string word; file >> word;) {
-            if (word == "Pss:") {
-                long long kib = 0;
-                file >> kib;
-                sum += kib;
-                break;
-            }
-        }
-    }
-    return sum;
-}
+/// A server that has sent its last echo goes back to sleep within this time.
+constexpr milliseconds time_to_rest{2};
 
-/// Time on a processor, user and system, of all threads of the server and of its children.
-std::chrono::nanoseconds time_on_processor(const Server& server) {
-    std::vector<pid_t> all = proc::children(server.pid());
-    all.push_back(server.pid());
-    long long sum = 0;
-    for (const pid_t process : all) {
-        const fs::path threads = "/proc/" + std::to_string(process) + "/task";
-        for (const fs::directory_entry& thread : fs::directory_iterator(threads)) {
-            std::ifstream file(thread.path() / "schedstat");  // Nanoseconds come first.
-            long long nanoseconds = 0;
-            file >> nanoseconds;
-            sum += nanoseconds;
-        }
-    }
-    return std::chrono::nanoseconds{sum};
-}
-
-/// Microseconds of processor time of the server for one echo of 64 bytes: the median of several
-/// slices.
-double cost_of_an_echo(const Server& server, Client& active) {
-    const std::string message(64, 'x');
-    std::array<double, slices> costs{};
-    for (double& cost : costs) {
-        const std::chrono::nanoseconds before = time_on_processor(server);
-        for (int i = 0; i < echoes_in_a_slice; ++i) {
-            active.exchange(message);
-        }
-        const std::chrono::duration<double, std::micro> used = time_on_processor(server) - before;
-        cost = used.count() / echoes_in_a_slice;
-    }
-    std::sort(costs.begin(), costs.end());
-    return costs[slices / 2];
-}
-
-struct Row {
-    std::string chapter;
-    std::size_t clients = 0;
-    std::size_t processes = 0;
-    std::size_t threads = 0;
-    double kib_per_client = 0;
-    double alone = 0;                  ///< microseconds for an echo with no idle clients
-    std::optional<double> thousand{};  ///< beside 1,000
-    std::optional<double> all{};       ///< beside all of `clients`
+struct Settings {
+    std::vector<std::string> servers;
+    std::vector<std::size_t> steps;
+    int processor = 0;
+    std::string json_path;
 };
 
-/// Connects idle clients until there are `wanted` of them. Each has had one echo. Returns false
-/// when the server takes no more.
-bool have_idle_clients(const Server& server, std::vector<Client>& idle, std::size_t wanted) {
-    while (idle.size() < wanted) {
-        Client client(server);
-        try {
-            if (client.exchange("hello\n") != "hello\n") {
-                return false;
-            }
-        } catch (const std::system_error&) {
-            return false;
-        }
-        idle.push_back(std::move(client));
+struct Step {
+    std::size_t idle = 0;
+    double cost = 0;  ///< microseconds of the server's processor time for an echo
+};
+
+struct Row {
+    std::string command;
+    std::vector<Step> steps{};
+    std::string end{};  ///< why there are no more, where the server takes none
+};
+
+/// The median of several slices.
+double cost_of_an_echo(const MeasuredServer& server, Load& active) {
+    std::vector<double> costs;
+    for (int i = 0; i < slices; ++i) {
+        const auto before = server.processor_time();
+        const LoadResult result = active.run(slice_length);
+        std::this_thread::sleep_for(time_to_rest);
+        const Microseconds used = server.processor_time() - before;
+        costs.push_back(used.count() / static_cast<double>(result.messages));
     }
-    return true;
+    return median(costs);
 }
 
-Row measure(const Chapter& chapter, std::size_t wanted, std::size_t descriptors) {
-    const Server server(chapter);
-    server.limit(RLIMIT_NOFILE, descriptors);
-    Client active(server);
-    active.exchange("hello\n");
-    std::vector<Client> idle;
-    Row row{.chapter = chapter.name, .alone = cost_of_an_echo(server, active)};
-    const long long kib_before = resident_kib(server);
-    if (have_idle_clients(server, idle, std::min<std::size_t>(1000, wanted))) {
-        row.thousand = cost_of_an_echo(server, active);
-        if (have_idle_clients(server, idle, wanted)) {
-            row.all = cost_of_an_echo(server, active);
+Row measure(const std::string& command, const Settings& settings) {
+    Row row{.command = command};
+    const MeasuredServer server(command);
+    server.raise_descriptor_limit();
+    Load active(server.endpoint(), {.connections = 1});
+    std::deque<Load> idle;
+    std::size_t connected = 0;
+    for (const std::size_t wanted : settings.steps) {
+        if (wanted > connected) {
+            try {
+                idle.emplace_back(server.endpoint(),
+                                  LoadSettings{.connections = wanted - connected});
+            } catch (const std::exception& error) {
+                row.end = error.what();
+                return row;
+            }
+            connected = wanted;
         }
+        row.steps.push_back({wanted, cost_of_an_echo(server, active)});
     }
-    row.clients = idle.size();
-    row.processes = 1 + proc::children(server.pid()).size();
-    row.threads = proc::count_threads(server.pid());
-    row.kib_per_client = static_cast<double>(resident_kib(server) - kib_before) /
-                         static_cast<double>(std::max<std::size_t>(1, idle.size()));
     return row;
 }
 
-/// Clients and servers share one processor from here on. On two of them the figures would be those
-/// of waking up an idle processor, which is none of the servers' doing.
-void stay_on_one_processor() {
-    cpu_set_t allowed;
-    check(::sched_getaffinity(0, sizeof allowed, &allowed), "sched_getaffinity");
-    int last = CPU_SETSIZE - 1;
-    while (!CPU_ISSET(last, &allowed)) {
-        --last;
-    }
-    CPU_ZERO(&allowed);
-    CPU_SET(last, &allowed);
-    check(::sched_setaffinity(0, sizeof allowed, &allowed), "sched_setaffinity");
-}
-
-std::string first_value(const char* path, const std::string& key) {
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with(key)) {
-            return line.substr(line.find(':') + 2);
-        }
-    }
-    return "unknown";
-}
-
-void print_circumstances() {
-    utsname system{};
-    ::uname(&system);
-    const std::time_t now = std::time(nullptr);
-    char date[16];
-    std::strftime(date, sizeof date, "%Y-%m-%d", std::gmtime(&now));
-    std::printf("Linux %s, %s, %s\n", system.release,
-                first_value("/proc/cpuinfo", "model name").c_str(), date);
-}
-
 void print(const Row& row) {
-    const auto optional = [](const std::optional<double>& value) {
-        char text[16] = "-";
-        if (value) {
-            std::snprintf(text, sizeof text, "%.1f", *value);
-        }
-        return std::string(text);
-    };
-    std::printf("%-17s %8zu %10zu %8zu %12.1f %8.1f %10s %10s\n", row.chapter.c_str(), row.clients,
-                row.processes, row.threads, row.kib_per_client, row.alone,
-                optional(row.thousand).c_str(), optional(row.all).c_str());
+    std::printf("%-30s", row.command.c_str());
+    for (const Step& step : row.steps) {
+        std::printf(" %9.1f", step.cost);
+    }
+    std::printf("%s%s\n", row.end.empty() ? "" : "   ", row.end.c_str());
     std::fflush(stdout);
 }
 
-std::vector<Chapter> all_chapters(const fs::path& bin) {
-    std::vector<Chapter> found;
-    for (const fs::directory_entry& entry : fs::directory_iterator(bin)) {
-        const std::string name = entry.path().filename();
-        if (name.size() > 3 && name[2] == '-' && !name.ends_with("-tests") &&
-            std::isdigit(static_cast<unsigned char>(name[0])) != 0) {
-            found.push_back({std::stoi(name), name, entry.path()});
-        }
+std::string json_of(const Row& row) {
+    std::ostringstream text;
+    text << "{\"command\": " << quoted(row.command) << ", \"date\": " << quoted(today())
+         << ", \"end\": " << quoted(row.end) << ", \"steps\": [";
+    for (std::size_t i = 0; i < row.steps.size(); ++i) {
+        text << (i == 0 ? "" : ", ") << "{\"idle\": " << row.steps[i].idle
+             << ", \"us_per_echo\": " << row.steps[i].cost << '}';
     }
-    std::sort(found.begin(), found.end(),
-              [](const Chapter& a, const Chapter& b) { return a.number < b.number; });
-    return found;
+    text << "]}";
+    return text.str();
+}
+
+cxxopts::Options describe_options() {
+    cxxopts::Options options(
+        "idle-clients",
+        "What an echo costs a server beside idle clients.\n"
+        "A SERVER is a program, with arguments where they are quoted: \"build/bin/20-per-core "
+        "--workers 1\".\n");
+    options.positional_help("SERVER...");
+    options.add_options("servers")("servers", "", cxxopts::value<std::vector<std::string>>());
+    options.add_options()(
+        "steps", "how many clients are idle, one number after the other",
+        cxxopts::value<std::vector<std::size_t>>()->default_value("0,10,100,1000,3000,10000"),
+        "COUNT,COUNT")("core",
+                       "the processor for server and load (default: the last "
+                       "one)",
+                       cxxopts::value<int>(), "NUMBER")("json", "where to write the figures, too",
+                                                        cxxopts::value<std::string>(),
+                                                        "FILE")("help", "print this");
+    options.parse_positional({"servers"});
+    return options;
+}
+
+/// Throws std::invalid_argument when the values make no sense.
+Settings read_settings(const cxxopts::ParseResult& given) {
+    Settings settings;
+    if (given.count("servers") == 0) {
+        throw std::invalid_argument("a server is to be named");
+    }
+    settings.servers = given["servers"].as<std::vector<std::string>>();
+    settings.steps = given["steps"].as<std::vector<std::size_t>>();
+    if (!std::is_sorted(settings.steps.begin(), settings.steps.end())) {
+        throw std::invalid_argument("the steps must grow");
+    }
+    settings.processor =
+        given.count("core") > 0 ? given["core"].as<int>() : allowed_processors().back();
+    settings.json_path = given.count("json") > 0 ? given["json"].as<std::string>() : "";
+    return settings;
+}
+
+int run(const Settings& settings) {
+    note_interruptions();
+    require_descriptors(1, settings.steps.back() + 1);
+    require_ports(settings.steps.back() + 1);
+    // On two processors the figures would be those of waking up an idle one, which is none of the
+    // servers' doing.
+    stay_on_processor(settings.processor);
+    std::printf("%s, %s, %s; server and load on processor %d\n", kernel().c_str(),
+                processor_model().c_str(), today().c_str(), settings.processor);
+    std::printf("microseconds of the server's processor time for an echo of 64 bytes, beside\n");
+    std::printf("%-30s", "");
+    for (const std::size_t step : settings.steps) {
+        std::printf(" %9zu", step);
+    }
+    std::printf("   idle clients\n");
+    std::string json;
+    try {
+        for (const std::string& command : settings.servers) {
+            const Row row = measure(command, settings);
+            print(row);
+            json += (json.empty() ? "" : ",\n ") + json_of(row);
+        }
+    } catch (const Interrupted&) {
+        return 130;
+    }
+    if (!settings.json_path.empty()) {
+        write_file(settings.json_path, "[" + json + "]\n");
+    }
+    return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    cxxopts::Options options("idle-clients", "What idle clients cost each chapter.");
-    options.add_options()("clients", "how many are idle at the most",
-                          cxxopts::value<std::size_t>()->default_value("10000"))(
-        "chapter", "only this one; may be given several times", cxxopts::value<std::vector<int>>())(
-        "help", "print this");
+    cxxopts::Options options = describe_options();
+    Settings settings;
     try {
         const cxxopts::ParseResult given = options.parse(argc, argv);
-        if (given.count("help") > 0 || !given.unmatched().empty()) {
-            std::cout << options.help();
-            return given.unmatched().empty() ? 0 : 2;
+        if (given.count("help") > 0) {
+            std::cout << options.help({""});
+            return 0;
         }
-        const auto clients = given["clients"].as<std::size_t>();
-        std::vector<int> only;
-        if (given.count("chapter") > 0) {
-            only = given["chapter"].as<std::vector<int>>();
-        }
-        stay_on_one_processor();
-        print_circumstances();
-        std::printf(
-            "64-byte echoes, the median of %d times %d; one processor; each idle client has had an "
-            "echo\n\n",
-            slices, echoes_in_a_slice);
-        std::printf("%-17s %8s %10s %8s %12s %31s\n", "", "idle", "", "", "KiB for each",
-                    "microseconds for an echo beside");
-        std::printf("%-17s %8s %10s %8s %12s %8s %10s %10s\n", "chapter", "clients", "processes",
-                    "threads", "of them", "0 idle", "1,000", "all idle");
-        for (const Chapter& chapter : all_chapters(fs::canonical("/proc/self/exe").parent_path())) {
-            const bool is_wanted =
-                only.empty() || std::find(only.begin(), only.end(), chapter.number) != only.end();
-            // 01 and 02 serve one client, and 05 and 07 as many as they have workers.
-            const bool serves_many = chapter.number == 3 || chapter.number == 4 ||
-                                     chapter.number == 6 || chapter.number >= 8;
-            if (is_wanted && serves_many) {
-                print(measure(chapter, clients, clients + 100));
-            }
-        }
+        settings = read_settings(given);
+    } catch (const std::exception& error) {
+        std::cerr << "idle-clients: " << error.what() << "\n\n" << options.help({""});
+        return 2;
+    }
+    try {
+        return run(settings);
     } catch (const std::exception& error) {
         std::cerr << "error: " << error.what() << '\n';
         return 1;

@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "bench/interrupt.hpp"
 #include "check.hpp"
@@ -38,24 +40,23 @@ std::array<char, buffer_size> buffer;
                              "net.ipv4.ip_local_port_range=\"1024 65535\"");
 }
 
-/// A connection that does not block from now on.
-Fd connect_to(const addrinfo& address, std::size_t already_connected) {
-    Fd socket{check(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "load: socket")};
-    const int on = 1;  // The last bytes of a long message shall not wait for an acknowledgement.
-    check(::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "load: nodelay");
-    const timeval patience{first_echo_patience.count(), 0};  // socket(7): connect() heeds it, too.
-    check(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience),
-          "load: setsockopt SO_SNDTIMEO");
-    const int result = ::connect(socket.get(), address.ai_addr, address.ai_addrlen);
-    if (result == -1) {
-        throw_if_interrupted();
-        if (errno == EADDRNOTAVAIL) {
-            throw_ports_are_used_up(already_connected);
-        }
-    }
-    check(result, "load: connect");
-    check(::fcntl(socket.get(), F_SETFL, O_NONBLOCK), "load: fcntl");
-    return socket;
+/// Has the socket connect from an address of the loopback network that depends on `number`: one
+/// address has some 28,000 ports, and each of them rests for a while after a connection.
+void bind_to_one_of_many(const Fd& socket, std::uint32_t number) {
+    constexpr std::uint32_t addresses = 200;
+    const int on = 1;  // The port is chosen by connect(), which knows what is free.
+    check(::setsockopt(socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on),
+          "load: setsockopt IP_BIND_ADDRESS_NO_PORT");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number % addresses);
+    check(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+          "load: bind");
+}
+
+bool is_ipv4_loopback(const sockaddr_storage& address) {
+    return address.ss_family == AF_INET &&
+           reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr == htonl(INADDR_LOOPBACK);
 }
 
 }  // namespace
@@ -66,7 +67,18 @@ Load::Load(const Endpoint& endpoint, const LoadSettings& settings)
       epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "load: epoll_create1")) {
     // A message of an open loop shall leave when it is due, not up to 50 microseconds later.
     check(::prctl(PR_SET_TIMERSLACK, 1UL), "load: prctl");
-    connect_all(endpoint);
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICHOST;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints,
+                      &found) != 0) {
+        throw std::runtime_error("load: '" + endpoint.host + "' is not an address");
+    }
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> address(found, &::freeaddrinfo);
+    std::memcpy(&server_.storage, address->ai_addr, address->ai_addrlen);
+    server_.length = address->ai_addrlen;
+    connect_all();
 }
 
 LoadResult Load::run(nanoseconds slice) {
@@ -96,24 +108,10 @@ LoadResult Load::run(nanoseconds slice) {
     return result_;
 }
 
-void Load::connect_all(const Endpoint& endpoint) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_NUMERICHOST;
-    addrinfo* found = nullptr;
-    if (::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints,
-                      &found) != 0) {
-        throw std::runtime_error("load: '" + endpoint.host + "' is not an address");
-    }
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> address(found, &::freeaddrinfo);
+void Load::connect_all() {
     for (std::size_t number = 0; number < settings_.connections; ++number) {
         throw_if_interrupted();
-        connections_.push_back({.fd = connect_to(*address, number)});
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.u64 = number;
-        check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connections_.back().fd.get(), &event),
-              "load: epoll_ctl");
+        connections_.emplace_back();
         now_ = end_ = Clock::now();  // No message follows by itself.
         start_message(number, now_);
         const auto deadline = now_ + first_echo_patience;
@@ -133,6 +131,36 @@ void Load::connect_all(const Endpoint& endpoint) {
                                      " is not what was sent");
         }
     }
+}
+
+/// Connects. From then on nothing blocks.
+void Load::open(std::size_t number) {
+    Fd socket{
+        check(::socket(server_.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "load: socket")};
+    const int on = 1;  // The last bytes of a long message shall not wait for an acknowledgement.
+    check(::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "load: nodelay");
+    const timeval patience{first_echo_patience.count(), 0};  // socket(7): connect() heeds it, too.
+    check(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience),
+          "load: setsockopt SO_SNDTIMEO");
+    if (settings_.reconnects && is_ipv4_loopback(server_.storage)) {
+        bind_to_one_of_many(socket, visits_++);
+    }
+    const int result = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&server_.storage),
+                                 server_.length);
+    if (result == -1) {
+        throw_if_interrupted();
+        if (errno == EADDRNOTAVAIL) {
+            throw_ports_are_used_up(number);
+        }
+    }
+    check(result, "load: connect");
+    check(::fcntl(socket.get(), F_SETFL, O_NONBLOCK), "load: fcntl");
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = number;
+    check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event), "load: epoll_ctl");
+    connections_[number].fd = std::move(socket);
+    connections_[number].waits_for_room = false;
 }
 
 /// One round: sleeps until somebody is ready, and gives each of those one turn.
@@ -184,6 +212,9 @@ void Load::send_due() {
 
 void Load::start_message(std::size_t number, Clock::time_point due) {
     Connection& connection = connections_[number];
+    if (connection.fd.get() == -1) {
+        open(number);
+    }
     connection.stamp = Messages::stamp(static_cast<std::uint32_t>(number), connection.sequence++);
     connection.sent = 0;
     connection.received = 0;
@@ -250,6 +281,9 @@ void Load::finish_message(std::size_t number) {
     result_.bytes += messages_.size();
     connection.is_in_flight = false;
     --in_flight_;
+    if (settings_.reconnects) {
+        connection.fd.close();
+    }
     if (settings_.rate > 0) {
         free_.push_back(number);
     } else if (now_ < end_) {

@@ -1,6 +1,8 @@
 // Clients that keep a server busy: many connections, one thread.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +19,7 @@ struct LoadSettings {
     std::size_t connections = 50;
     std::size_t message_size = 64;  ///< bytes
     double rate = 0;                ///< messages a second over all connections; 0: a closed loop
+    bool reconnects = false;        ///< a connection for each message: connect, one echo, close
 };
 
 /// What has happened in a slice of time.
@@ -48,11 +51,16 @@ struct LoadResult {
 /// sleeps no longer than until the next one is, and latency is counted from the moment at which a
 /// message was due: a server that falls behind does not make the load ask for less (Tene's
 /// "coordinated omission").
+///
+/// Where it reconnects, a message is a visit: a connect(), the message, its echo, a close(), at the
+/// place of one of the connections. The clock of a visit begins before connect(). The load closes
+/// first, so the ports that must rest for a while (TIME_WAIT) are its own: towards 127.0.0.1 the
+/// visits come from many addresses of the loopback network in turn, each with ports of its own.
 class Load {
 public:
-    /// Connects to the server; each connection has had one echo when this returns. Throws
-    /// std::runtime_error, with what to do about it, when the server does not serve that many or
-    /// the machine has no port left, and Interrupted.
+    /// Connects to the server; each connection has had one echo when this returns (and is closed
+    /// again, where the load reconnects). Throws std::runtime_error, with what to do about it, when
+    /// the server does not serve that many or the machine has no port left, and Interrupted.
     Load(const Endpoint& endpoint, const LoadSettings& settings);
 
     /// Sends for this long, then waits for what is in flight. Throws std::runtime_error when the
@@ -61,6 +69,11 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+
+    struct SocketAddress {
+        sockaddr_storage storage{};
+        socklen_t length = 0;
+    };
 
     struct Connection {
         Fd fd;
@@ -73,7 +86,8 @@ private:
         Clock::time_point due{};
     };
 
-    void connect_all(const Endpoint& endpoint);
+    void connect_all();
+    void open(std::size_t number);
     void wait_and_serve(int timeout_ms);
     void wait_and_serve_until(Clock::time_point moment);
     void serve_events(int count);
@@ -85,10 +99,12 @@ private:
 
     LoadSettings settings_;
     Messages messages_;
+    SocketAddress server_;
     Fd epoll_;
     std::vector<Connection> connections_;
     std::deque<std::size_t> free_;  ///< open loop: the connections with nothing in flight
     std::size_t in_flight_ = 0;
+    std::uint32_t visits_ = 0;  ///< so far, to give each its address
     Clock::time_point now_{};   ///< when the clock was last read
     Clock::time_point end_{};   ///< of the slice
     Clock::time_point next_{};  ///< open loop: when the next message is due

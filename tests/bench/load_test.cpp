@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -136,6 +137,20 @@ TEST_CASE("the load goes on after a pause on the same connections") {
     REQUIRE(load.run(milliseconds{10}).messages >= 3);
     REQUIRE(load.run(milliseconds{10}).messages >= 3);
     REQUIRE(most == 2);
+}
+
+TEST_CASE("a load that reconnects has a connection for each message") {
+    std::atomic<std::size_t> connections = 0;
+    SmallServer server([&connections](std::size_t connection, std::string bytes) {
+        connections = std::max<std::size_t>(connections, connection + 1);
+        return bytes;
+    });
+    Load load(server.endpoint(), {.connections = 3, .reconnects = true});
+    REQUIRE(connections == 3);  // The first one of each.
+    const LoadResult result = load.run(milliseconds{20});
+    REQUIRE(result.messages >= 3);
+    REQUIRE(result.wrong_bytes == 0);
+    REQUIRE(connections == 3 + result.messages);
 }
 
 TEST_CASE("the load notices a byte that has changed") {
