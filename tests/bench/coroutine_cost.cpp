@@ -10,11 +10,18 @@
 #include <coroutine>
 #include <cstdio>
 #include <cstdlib>
+#include <cxxopts.hpp>
 #include <functional>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bench/circumstances.hpp"
+#include "bench/json.hpp"
+#include "bench/measured_server.hpp"
 #include "bench/statistics.hpp"
 #include "io.hpp"
 #include "ring.hpp"
@@ -23,7 +30,12 @@
 namespace {
 
 constexpr unsigned operations = 256 * 1024;  // in one measurement
-constexpr int measurements = 41;             // of each contender, in turns
+
+struct Settings {
+    int measurements = 41;  ///< of each contender, in turns
+    int processor = 0;
+    std::string json_path;
+};
 
 /// A ring without an engine.
 class BareRing {
@@ -128,7 +140,14 @@ double measure(const std::function<void()>& work) {
     return time.count() / operations;
 }
 
-void compare(unsigned at_once) {
+struct Figures {
+    const char* name;
+    unsigned at_once;
+    double nanoseconds;  ///< for each operation
+    Interval interval;
+};
+
+std::vector<Figures> compare(unsigned at_once, const Settings& settings) {
     BareRing ring;
     IoContext io;
     struct Contender {
@@ -143,12 +162,13 @@ void compare(unsigned at_once) {
         {"Task", [&] { coroutines(io, at_once, await_tasks); }},
     }};
     // In turns, so that whatever slows the machine down for a while slows down all of them.
-    for (int i = 0; i < measurements; ++i) {
+    for (int i = 0; i < settings.measurements; ++i) {
         for (Contender& contender : contenders) {
             contender.times.push_back(measure(contender.work));
         }
     }
     std::printf("%u in each system call\n", at_once);
+    std::vector<Figures> figures;
     for (const Contender& contender : contenders) {
         std::vector<double> more;
         for (std::size_t i = 0; i < contender.times.size(); ++i) {
@@ -158,21 +178,71 @@ void compare(unsigned at_once) {
         std::printf("  %-10s %7.1f ns, than a callback %+6.1f (95%%: %+.1f to %+.1f)\n",
                     contender.name, median(contender.times), median(more), interval.low,
                     interval.high);
+        figures.push_back({contender.name, at_once, median(contender.times),
+                           median_interval(contender.times).value()});
     }
+    return figures;
+}
+
+std::string json_of(const std::vector<Figures>& all) {
+    std::ostringstream text;
+    for (const Figures& figures : all) {
+        text << (text.tellp() == 0 ? "[" : ",\n ") << "{\"form\": " << quoted(figures.name)
+             << ", \"at_once\": " << figures.at_once << ", \"ns\": " << figures.nanoseconds
+             << ", \"low\": " << figures.interval.low << ", \"high\": " << figures.interval.high
+             << ", \"date\": " << quoted(today()) << '}';
+    }
+    return text.str() + "]\n";
+}
+
+int run(const Settings& settings) {
+    stay_on_processor(settings.processor);
+    std::printf("IORING_OP_NOP, nanoseconds for each, the median of %d times %u\n",
+                settings.measurements, operations);
+    std::vector<Figures> all;
+    for (const unsigned at_once : {1U, 64U}) {
+        const std::vector<Figures> figures = compare(at_once, settings);
+        all.insert(all.end(), figures.begin(), figures.end());
+    }
+    if (!settings.json_path.empty()) {
+        write_file(settings.json_path, json_of(all));
+    }
+    return EXIT_SUCCESS;
 }
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+    cxxopts::Options options("coroutine-cost",
+                             "What an operation costs, and a coroutine around it.\n");
+    options.add_options()("measurements", "of each form, in turns; 6 at least",
+                          cxxopts::value<int>()->default_value("41"), "COUNT")(
+        "core", "the processor to run on (default: the last one)", cxxopts::value<int>(), "NUMBER")(
+        "json", "where to write the figures, too", cxxopts::value<std::string>()->default_value(""),
+        "FILE")("help", "print this");
+    Settings settings;
     try {
-        std::printf("IORING_OP_NOP, nanoseconds for each, the median of %d times %u\n",
-                    measurements, operations);
-        for (const unsigned at_once : {1U, 64U}) {
-            compare(at_once);
+        const cxxopts::ParseResult given = options.parse(argc, argv);
+        if (given.count("help") > 0) {
+            std::cout << options.help({""});
+            return EXIT_SUCCESS;
         }
-        return EXIT_SUCCESS;
+        settings.measurements = given["measurements"].as<int>();
+        settings.processor =
+            given.count("core") > 0 ? given["core"].as<int>() : allowed_processors().back();
+        settings.json_path = given["json"].as<std::string>();
+        if (settings.measurements < 6 || !given.unmatched().empty()) {
+            throw std::invalid_argument(
+                "it takes six measurements or more for an interval, and no further words");
+        }
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "error: %s\n", error.what());
+        std::cerr << "coroutine-cost: " << error.what() << "\n\n" << options.help({""});
+        return 2;
+    }
+    try {
+        return run(settings);
+    } catch (const std::exception& error) {
+        std::cerr << "error: " << error.what() << '\n';
         return EXIT_FAILURE;
     }
 }
