@@ -17,7 +17,7 @@ main() {
   check_library liburing "liburing" || sick=1
   check_strace || sick=1
   check_tcpdump
-  check_tool node "node $(print_version node)" "trace, capture and watch"
+  check_tool node "node $(print_version node)" "trace, capture, watch and bench"
   check_tool git "git $(print_version git)" "diff"
   check_tool nc "nc" "talking to a server by hand"
   check_kernel

@@ -49,6 +49,7 @@ list_parts() { # GROUP...
       trace) printf '%s\n' strace node ;;
       capture) printf '%s\n' tcpdump node ;;
       watch) printf '%s\n' node ;;
+      bench) printf '%s\n' node ;;
     esac
   done
 }

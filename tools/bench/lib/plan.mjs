@@ -1,0 +1,174 @@
+// What is to be measured: the loads, the servers, and which server can bear which load.
+
+export const baseline = '12-epoll';
+
+// How thorough a run is. A pair is a slice on each of two servers; as many pairs again are the null.
+export const thorough = { pairs: 14, sliceMs: 250, idleSteps: [0, 10, 100, 1000, 3000, 10000], counted: [1, 50, 1000], memory: [1000, 10000], nops: 41 };
+export const quick = { pairs: 6, sliceMs: 150, idleSteps: [0, 1000], counted: [50], memory: [1000], nops: 7 };
+
+const descriptorsOfOthers = 100; // standard streams, pipes, what the servers have open
+const serversAtOnce = 3; // the baseline, the server, and a second process of the baseline
+
+// `connections` of "many" is what the limits allow: see cutToLimits.
+const allLoads = [
+  { id: '64B-50', connections: 50, message_bytes: 64 },
+  { id: '64B-1', connections: 1, message_bytes: 64 },
+  { id: '64B-1000', connections: 1000, message_bytes: 64 },
+  { id: 'visits-8', connections: 8, message_bytes: 64, reconnects: true },
+  { id: 'rate-1', connections: 1, message_bytes: 64, rate: 5000 },
+  { id: '64K-50', connections: 50, message_bytes: 64 * 1024 },
+  { id: '16K-50', connections: 50, message_bytes: 16 * 1024 },
+  { id: '1K-50', connections: 50, message_bytes: 1024 },
+  { id: '64B-many', connections: 10_000, message_bytes: 64 },
+];
+
+export const loadIds = allLoads.map((load) => load.id);
+
+// The loads with the number of connections that the limit on descriptors allows, and what was cut.
+export function cutToLimits(maxDescriptors) {
+  const cuts = [];
+  const loads = allLoads.map((load) => {
+    const allowed = Math.floor((maxDescriptors - descriptorsOfOthers) / serversAtOnce);
+    const connections = Math.min(load.connections, allowed);
+    if (connections < load.connections) {
+      cuts.push(`${load.id}: ${grouped(connections)} connections instead of ${grouped(load.connections)}; to each of ${serversAtOnce} servers they `
+        + `need descriptors, of which a process may have ${grouped(maxDescriptors)} here (ulimit -n)`);
+    }
+    const full = { rate: 0, reconnects: false, ...load, connections };
+    return { ...full, title: describeLoad(full) };
+  });
+  return { loads, cuts };
+}
+
+export function describeLoad({ connections, message_bytes: bytes, rate, reconnects }) {
+  const size = bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`;
+  if (reconnects) return `visits (connect, one echo of ${size}, close), ${connections} at a time`;
+  const who = `${grouped(connections)} connection${connections === 1 ? '' : 's'}`;
+  return rate > 0 ? `${size}, ${who}, ${grouped(rate)} a second` : `${size}, ${who}`;
+}
+
+// --- Servers ----------------------------------------------------------------------------------------
+
+const one = 'serves one client at a time';
+const process = 'has as many processes as there are clients: look at 1,000';
+const worker = 'needs as many workers as there are clients: look at 1,000';
+
+// What stands in the way of a load, by the server; nothing where it can bear it.
+const hindrances = {
+  '01-iterative': (load) => (load.connections > 1 && !load.reconnects ? one : undefined),
+  '02-robust': (load) => (load.connections > 1 && !load.reconnects ? one : undefined),
+  '03-fork': (load) => (load.connections > 1000 ? process : undefined),
+  '04-exec': (load) => (load.connections > 1000 ? process : undefined),
+  '05-prefork': (load) => (load.connections > 1000 ? worker : undefined),
+  '07-thread-pool': (load) => (load.connections > 1000 ? worker : undefined),
+  '09-select': (load) => (load.connections > 1000 ? 'select() watches descriptors below 1,024 alone' : undefined),
+  'peer-socat': (load) => (load.connections > 1000 ? process : undefined),
+};
+
+// Those that cannot be measured with clients who stay and do nothing.
+const keepNobodyIdle = {
+  '01-iterative': one,
+  '02-robust': one,
+  '05-prefork': 'serves as many clients at a time as it has workers',
+  '07-thread-pool': 'serves as many clients at a time as it has threads',
+};
+
+// Their cost beside idle clients takes minutes to measure and shows nothing but memory.
+const idleIsMemory = new Set(['03-fork', '04-exec', 'peer-socat']);
+
+export const peers = [
+  { id: 'peer-asio', label: 'Asio, coroutines', package: 'libasio-dev' },
+  { id: 'peer-asio-uring', label: 'Asio, coroutines, io_uring', package: 'libasio-dev' },
+  { id: 'peer-libevent', label: 'libevent', package: 'libevent-dev' },
+  { id: 'peer-libuv', label: 'libuv', package: 'libuv1-dev' },
+  { id: 'peer-go', label: 'Go', package: 'golang-go' },
+  { id: 'peer-socat', label: 'socat', package: 'socat' },
+];
+
+export function hindranceOf(server, load) {
+  return hindrances[server]?.(load);
+}
+
+export function hindranceOfIdle(server) {
+  return keepNobodyIdle[server];
+}
+
+// The command that starts a server for so many clients at once.
+export function commandOf(bin, server, connections) {
+  const path = `${bin}/${server}`;
+  if (server === '05-prefork' || server === '07-thread-pool') return `${path} --workers ${connections}`;
+  if (server === '20-per-core') return `${path} --workers 1`;
+  return path;
+}
+
+// --- The plan ---------------------------------------------------------------------------------------
+
+// The jobs in the order in which they are done: what most readers look for comes first, so that a run
+// which is broken off has it. Each has an `id`, which names its file, and `seconds` that it takes.
+export function makePlan({ servers, loads, knobs, effort, only }) {
+  const jobs = [];
+  const leftOut = [];
+  const isWanted = (kind) => only.length === 0 || only.includes(kind);
+  for (const load of loads.filter(({ id }) => isWanted(id))) {
+    for (const server of servers.filter((id) => id !== baseline)) {
+      const why = hindranceOf(server, load);
+      if (why) leftOut.push({ server, load: load.id, why });
+      else jobs.push(compareJob(`${server}.${load.id}`, { server, load, effort }));
+    }
+    if (load.id === '64B-50') jobs.push(...exactJobs({ servers, effort, isWanted }));
+  }
+  if (isWanted('idle')) {
+    for (const server of servers) {
+      const why = hindranceOfIdle(server);
+      if (why) leftOut.push({ server, load: 'idle', why });
+      else if (!idleIsMemory.has(server)) jobs.push({ kind: 'idle', id: `${server}.idle`, server, effort, seconds: idleSeconds(server, effort) });
+    }
+  }
+  if (isWanted('coroutine')) jobs.push({ kind: 'coroutine', id: 'coroutine', effort, seconds: 2 + effort.nops * 1.6 });
+  if (isWanted('knobs')) jobs.push(...knobs.flatMap((knob) => knobJobs(knob, effort)));
+  return { jobs, leftOut };
+}
+
+function exactJobs({ servers, effort, isWanted }) {
+  const jobs = [];
+  for (const server of servers) {
+    if (isWanted('counted')) {
+      for (const connections of effort.counted) {
+        if (!hindranceOf(server, { connections })) {
+          jobs.push({ kind: 'count', id: `${server}.count-${connections}`, server, connections, seconds: 2.5 });
+        }
+      }
+    }
+    if (isWanted('memory') && !hindranceOfIdle(server)) {
+      for (const clients of effort.memory) {
+        if (clients > 1000 && (hindranceOf(server, { connections: clients }))) continue;
+        jobs.push({ kind: 'memory', id: `${server}.memory-${clients}`, server, clients, seconds: 1 + clients / 4000 });
+      }
+    }
+  }
+  return jobs;
+}
+
+function compareJob(id, { server, load, effort }) {
+  const slices = effort.pairs * 2 * 2; // two servers, and the null beside them
+  return { kind: 'compare', id, server, load, effort, seconds: 1.5 + slices * (effort.sliceMs / 1000 + 0.005) + load.connections / 1500 };
+}
+
+function knobJobs(knob, effort) {
+  return knob.loads.flatMap((load) => knob.processors.map((processors) => ({
+    ...compareJob(`knob-${knob.name}.${load.id}.${processors}`, { server: knob.name, load, effort }),
+    kind: 'knob',
+    knob,
+    processors,
+  })));
+}
+
+function idleSeconds(server, effort) {
+  const most = Math.max(...effort.idleSteps);
+  // A round of 08 asks everybody, so with each client that connects the next one takes longer.
+  return 1 + effort.idleSteps.length * 0.7 + most / 4000 + (server === '08-nonblocking' ? (most / 1600) ** 2 : 0);
+}
+
+export function grouped(number) {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+}

@@ -1,0 +1,74 @@
+// From what the measuring programs print to the results file that the texts and the plots are made of.
+
+// `runs`: what was measured, each {job, date, output}, output being the program's JSON.
+export function makeResults({ machine, settings, servers, loads, leftOut, runs }) {
+  const of = (kind) => runs.filter(({ job }) => job.kind === kind);
+  const dates = runs.map(({ date }) => date).sort();
+  return {
+    format: 1,
+    machine: { ...machine, first_day: dates.at(0) ?? null, last_day: dates.at(-1) ?? null },
+    settings,
+    servers,
+    loads,
+    against_baseline: of('compare').map(({ job, date, output }) => ({ server: job.server, load: job.load.id, date, ...describeComparison(output) })),
+    left_out: leftOut,
+    counted: of('count').flatMap(({ job, output }) => output.map((entry) => ({ server: job.server, ...without(entry, 'command') }))),
+    memory: of('memory').flatMap(({ job, output }) => output.map((entry) => ({
+      server: job.server, clients: entry.clients, bytes_per_client: Math.round(entry.bytes_per_client),
+    }))),
+    idle: of('idle').flatMap(({ job, output }) => output.map((entry) => ({
+      server: job.server,
+      steps: entry.steps.map(({ idle, us_per_echo: cost }) => ({ idle, us_per_echo: round(cost, 1) })),
+      ...(entry.end ? { end: entry.end } : {}),
+    }))),
+    coroutine: of('coroutine').flatMap(({ output }) => output.map((entry) => ({
+      form: entry.form, at_once: entry.at_once, ns: round(entry.ns, 1), low: round(entry.low, 1), high: round(entry.high, 1),
+    }))),
+    knobs: of('knob').map(({ job, date, output }) => ({
+      name: job.knob.name, what: job.knob.title, against: job.knob.chapter, load: job.load.id, processors: job.processors, date,
+      ...describeComparison(output),
+    })),
+  };
+}
+
+function describeComparison({ a, b, b_by_a: difference, null: null_, complete }) {
+  const range = (key, digits) => {
+    const values = b.slices.map((slice) => slice[key]);
+    return { low: round(Math.min(...values), digits), high: round(Math.max(...values), digits) };
+  };
+  return {
+    server_ratio: describeRatio(difference.server),
+    server_null: describeRatio(null_.server),
+    whole_ratio: describeRatio(difference.server_and_load),
+    whole_null: describeRatio(null_.server_and_load),
+    us_per_message: round(b.us_per_message, 2),
+    baseline_us_per_message: round(a.us_per_message, 2),
+    load_us_per_message: round(b.load_us_per_message, 2),
+    messages_per_second: range('messages_per_second', 0),
+    p50_us: range('p50_us', 0),
+    p99_us: range('p99_us', 0),
+    p999_us: range('p999_us', 0),
+    pairs: difference.server.ratios.length,
+    thrown_away: [difference, null_].reduce((sum, series) => sum + series.disturbed.length + series.stolen.length, 0),
+    wrong_bytes: a.wrong_bytes + b.wrong_bytes,
+    complete,
+  };
+}
+
+function describeRatio({ median, low, high }) {
+  return { median: round(median, 3), low: round(low, 3), high: round(high, 3) };
+}
+
+// "less", "more" or "none": a difference is one only where the interval lies outside that of the null.
+export function verdictOf(ratio, null_) {
+  if (ratio.high < null_.low) return 'less';
+  return ratio.low > null_.high ? 'more' : 'none';
+}
+
+function without(object, key) {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
+}
+
+export function round(value, digits) {
+  return value === undefined || value === null ? null : Number(value.toFixed(digits));
+}
