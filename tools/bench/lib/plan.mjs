@@ -4,7 +4,7 @@ export const baseline = '12-epoll';
 
 // How thorough a run is. A pair is a slice on each of two servers; as many pairs again are the null.
 export const thorough = { pairs: 14, sliceMs: 250, idleSteps: [0, 10, 100, 1000, 3000, 10000], counted: [1, 50, 1000], memory: [1000, 10000], nops: 41 };
-export const quick = { pairs: 6, sliceMs: 150, idleSteps: [0, 1000], counted: [50], memory: [1000], nops: 7 };
+export const quick = { pairs: 6, sliceMs: 100, idleSteps: [0, 1000], counted: [50], memory: [1000], nops: 7 };
 
 const descriptorsOfOthers = 100; // standard streams, pipes, what the servers have open
 const serversAtOnce = 3; // the baseline, the server, and a second process of the baseline

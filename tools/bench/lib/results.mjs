@@ -61,6 +61,7 @@ function describeRatio({ median, low, high }) {
 
 // "less", "more" or "none": a difference is one only where the interval lies outside that of the null.
 export function verdictOf(ratio, null_) {
+  if ([ratio, null_].some(({ low }) => low === undefined || low === null)) return 'none';
   if (ratio.high < null_.low) return 'less';
   return ratio.low > null_.high ? 'more' : 'none';
 }
