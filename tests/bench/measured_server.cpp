@@ -94,12 +94,7 @@ void MeasuredServer::raise_descriptor_limit() const {
 }
 
 std::vector<pid_t> MeasuredServer::processes() const {
-    std::vector<pid_t> found{program_.pid()};
-    for (std::size_t i = 0; i < found.size(); ++i) {
-        const std::vector<pid_t> children = proc::children(found[i]);
-        found.insert(found.end(), children.begin(), children.end());
-    }
-    return found;
+    return proc::family(program_.pid());
 }
 
 nanoseconds MeasuredServer::processor_time() const {

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -42,6 +44,17 @@ std::vector<std::string> stat_fields(pid_t process) {
 long long stat_number(pid_t process, std::size_t number) {
     const std::vector<std::string> fields = stat_fields(process);
     return fields.size() > number - 3 ? std::stoll(fields[number - 3]) : 0;
+}
+
+std::vector<pid_t> all_processes() {
+    std::vector<pid_t> found;
+    for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
+        const std::string name = entry.path().filename();
+        if (std::isdigit(static_cast<unsigned char>(name.front())) != 0) {
+            found.push_back(std::stoi(name));
+        }
+    }
+    return found;
 }
 
 /// The value of a line `NAME: value` in /proc/PID/status. Throws std::runtime_error when there is
@@ -114,15 +127,24 @@ char state(pid_t process) {
 
 std::vector<pid_t> children(pid_t process) {
     std::vector<pid_t> found;
-    for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
-        const std::string name = entry.path().filename();
-        if (std::isdigit(static_cast<unsigned char>(name.front())) == 0) {
-            continue;
-        }
-        const pid_t candidate = std::stoi(name);
+    for (const pid_t candidate : all_processes()) {
         if (stat_number(candidate, field_parent) == process) {
             found.push_back(candidate);
         }
+    }
+    return found;
+}
+
+std::vector<pid_t> family(pid_t process) {
+    std::multimap<long long, pid_t> by_parent;
+    for (const pid_t candidate : all_processes()) {
+        by_parent.emplace(stat_number(candidate, field_parent), candidate);
+    }
+    std::vector<pid_t> found{process};
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const auto [first, last] = by_parent.equal_range(found[i]);
+        std::transform(first, last, std::back_inserter(found),
+                       [](const auto& entry) { return entry.second; });
     }
     return found;
 }

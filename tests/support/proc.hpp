@@ -26,6 +26,9 @@ char state(pid_t process);
 /// The children that the process has and has not waited for, zombies included.
 std::vector<pid_t> children(pid_t process);
 
+/// The process, its children, theirs and so on, zombies included, by one look at all processes.
+std::vector<pid_t> family(pid_t process);
+
 /// How many of the children have ended and have not been waited for.
 std::size_t count_zombies(pid_t process);
 
