@@ -341,11 +341,11 @@ function formatCalls(value) {
   return value < 0.005 ? 'under 0.01' : formatNumber(value, 2);
 }
 
-function formatCount(value) {
+export function formatCount(value) {
   return formatNumber(value, 0);
 }
 
-function formatNumber(value, digits) {
+export function formatNumber(value, digits) {
   if (!Number.isFinite(value)) return dash;
   const [whole, fraction] = value.toFixed(digits).split('.');
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',');
