@@ -50,9 +50,10 @@ function joinShapes(body) {
 // A dot is a line of no length with round ends.
 function joinDots(group, attributes, run) {
   const radii = new Set([...run.matchAll(/ r="([^"]*)"/g)].map(([, radius]) => radius));
-  if (radii.size !== 1 || !attributes.includes(' fill="')) return group;
+  if (radii.size !== 1) return group;
   const [radius] = radii;
-  const asStroke = attributes.replace(/ fill(-opacity)?="/g, ' stroke$1="');
+  const colour = attributes.includes(' fill="') ? '' : ' stroke="currentColor"'; // as all that has none of its own
+  const asStroke = attributes.replace(/ fill(-opacity)?="/g, ' stroke$1="') + colour;
   return `<g${asStroke} fill="none" stroke-width="${2 * radius}" stroke-linecap="round">${joinRun(run, ({ cx, cy, r, ...others }) => isEmpty(others) && `M${cx} ${cy}h0`)}</g>`;
 }
 
