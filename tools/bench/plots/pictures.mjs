@@ -4,7 +4,7 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { formatCount, formatNumber } from '../../docs/lib/figures.mjs';
 import { Problem } from '../../docs/lib/problem.mjs';
-import { chooseRows, formatBytes, panelTitles, ratioDomain, ratioPoints, ratioTicks, roundTicks, spreadLabels } from './shape.mjs';
+import { chooseRows, formatBytes, panelTitles, ratioDomain, ratioPoints, ratioTicks, roundTicks, shortLabel, spreadLabels } from './shape.mjs';
 import { colours, finishSvg } from './svg.mjs';
 
 // Narrow enough for a phone: there a picture is shown at three quarters of its size.
@@ -67,7 +67,7 @@ function drawVisits(results) {
 function drawRatios(results, loadIds) {
   const loads = loadIds.map((id) => results.load(id));
   const points = ratioPoints(results, loads);
-  const { rows } = chooseRows(results, ({ label }) => points.some(({ row, verdict }) => row === label && (verdict !== 'baseline' || points.length > loads.length)));
+  const { rows } = chooseRows(results, (server) => points.some(({ row, verdict }) => row === shortLabel(server) && (verdict !== 'baseline' || points.length > loads.length)));
   if (rows.length === 0) throw new Problem(`${results.path} has no ratio at ${loadIds.join(', ')}; take this plot out, or measure it`);
   const domain = ratioDomain(points);
   const place = { y: 'row', fx: 'panel' };
@@ -177,10 +177,10 @@ function decades([low, high]) {
 
 function drawMemory(results) {
   const entries = results.list('memory');
-  const clients = Math.max(...entries.map((entry) => entry.clients));
+  const clients = mostUsual(entries.map((entry) => entry.clients));
   const valueOf = ({ id }) => entries.find((entry) => entry.server === id && entry.clients === clients)?.bytes_per_client;
   const { rows, servers } = chooseRows(results, (server) => valueOf(server) > 0);
-  const points = servers.map((server) => ({ row: server.label, bytes: valueOf(server) }));
+  const points = servers.map((server) => ({ row: shortLabel(server), bytes: valueOf(server) }));
   const values = points.map(({ bytes }) => bytes);
   const domain = [Math.min(...values) / 1.5, Math.max(...values) * 1.2];
   const drawing = render({
@@ -201,6 +201,12 @@ function drawMemory(results) {
   return { drawing, description: `One row for each server, with ${formatCount(clients)} idle clients connected. The axis is logarithmic; each step of it is four times the one before. ${describeRows(points, ({ bytes }) => formatBytes(bytes))}` };
 }
 
+// The number of clients with which most servers were measured; those who cannot have more have that.
+function mostUsual(counts) {
+  const frequency = (count) => counts.filter((other) => other === count).length;
+  return [...new Set(counts)].sort((a, b) => frequency(b) - frequency(a) || a - b)[0];
+}
+
 function powers([low, high], base) {
   const ticks = [];
   for (let tick = 1; tick <= high; tick *= base) if (tick >= low) ticks.push(tick);
@@ -218,8 +224,8 @@ function drawCalls(results) {
   const { rows, servers } = chooseRows(results, ({ id }) => entries.some(({ server }) => server === id));
   const titleOf = (connections) => `${formatCount(connections)} connections`;
   const most = 6; // a bar that is longer is cut, and says so
-  const points = servers.flatMap(({ id, label }) =>
-    entries.filter(({ server }) => server === id).map((entry) => ({ row: label, panel: titleOf(entry.connections), calls: entry.calls_per_message, end: Math.min(most, entry.calls_per_message) })),
+  const points = servers.flatMap((owner) =>
+    entries.filter(({ server }) => server === owner.id).map((entry) => ({ row: shortLabel(owner), panel: titleOf(entry.connections), calls: entry.calls_per_message, end: Math.min(most, entry.calls_per_message) })),
   );
   const highest = Math.max(1, ...points.map(({ end }) => end));
   const ticks = [0, 1, 2, 3, 4, 5, 6].filter((tick) => tick <= highest);

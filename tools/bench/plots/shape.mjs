@@ -11,9 +11,14 @@ const leastOfRatio = 0.45;
 // The rows of a picture: the servers of which there is something, chapters first, then a gap, then peers.
 export function chooseRows(results, hasFigure) {
   const servers = results.servers.filter(hasFigure);
-  const labels = (kind) => servers.filter((server) => (server.kind === 'chapter') === kind).map(({ label }) => label);
+  const labels = (isChapter) => servers.filter((server) => (server.kind === 'chapter') === isChapter).map(shortLabel);
   const [chapters, peers] = [labels(true), labels(false)];
   return { servers, rows: chapters.length > 0 && peers.length > 0 ? [...chapters, ' ', ...peers] : [...chapters, ...peers] };
+}
+
+// A picture has no room for "Asio, coroutines, io_uring".
+export function shortLabel({ label }) {
+  return label.replace(', coroutines', '');
 }
 
 // One point for each server and load: {row, panel, median, low, high, nullLow, nullHigh, verdict, beyond}.
@@ -21,15 +26,16 @@ export function chooseRows(results, hasFigure) {
 export function ratioPoints(results, loads) {
   const titles = panelTitles(loads);
   return loads.flatMap((load, index) =>
-    results.servers.flatMap(({ id, label }) => {
-      if (id === results.baseline.id) return [{ row: label, panel: titles[index], median: 1, verdict: 'baseline' }];
+    results.servers.flatMap((server) => {
+      const [id, row] = [server.id, shortLabel(server)];
+      if (id === results.baseline.id) return [{ row, panel: titles[index], median: 1, verdict: 'baseline' }];
       const entry = results.comparison(id, load.id);
       if (!Number.isFinite(entry?.server_ratio?.median)) return [];
       const { server_ratio: ratio, server_null: ownNull } = entry;
       const isBeyond = ratio.median > mostOfRatio || ratio.median < leastOfRatio;
       return [
         {
-          row: label,
+          row,
           panel: titles[index],
           median: cut(ratio.median),
           low: cut(ratio.low ?? ratio.median),

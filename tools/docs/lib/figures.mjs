@@ -242,14 +242,15 @@ function makeKnobs(results) {
   const rows = results.list('knobs').map((knob) => [
     knob.name,
     knob.what,
+    knob.against ? nameOf(results.server(knob.against)) : dash,
     `${results.load(knob.load).title}; ${knob.processors} processor${knob.processors === 'one' ? '' : 's'}`,
     formatRatio(knob.server_ratio, 3),
     formatInterval(knob.server_null, 3),
     verdictWords[judgeSide(knob, 'server')],
     `${formatRatio(knob.whole_ratio, 3)}, ${verdictWords[judgeSide(knob, 'whole')]}`,
   ]);
-  const text = 'The cost of the first by that of the second. The last column counts the load\'s part of the processor time in, and is judged by a null of its own.';
-  return [...table(['knob', 'compared', 'load', 'the server alone', 'the null', 'verdict', 'server and load'], rows), '', ...paragraph(text)];
+  const text = 'The cost with the change, divided by that of the chapter as it is. The last column counts the load\'s part of the processor time in, and is judged by a null of its own.';
+  return [...table(['knob', 'what is changed', 'in', 'load', 'the server alone', 'the null', 'verdict', 'server and load'], rows), '', ...paragraph(text)];
 }
 
 // --- Circumstances ----------------------------------------------------------------------------------
@@ -297,13 +298,19 @@ function makeLeftOut(results) {
   const reasons = new Map();
   for (const { server, load, why } of results.list('left_out')) {
     const key = JSON.stringify([server, why]);
-    reasons.set(key, [...(reasons.get(key) ?? []), results.load(load).title]);
+    reasons.set(key, [...(reasons.get(key) ?? []), titleOfPart(results, load)]);
   }
   const rows = [...reasons].map(([key, titles]) => {
     const [server, why] = JSON.parse(key);
     return [nameOf(results.server(server)), titles.join('; '), why];
   });
   return table(['server', 'left out of', 'because'], rows);
+}
+
+// What was left out is a load, or another part of the run.
+function titleOfPart(results, id) {
+  const titles = { idle: 'idle clients', counted: 'what is counted', memory: 'memory' };
+  return titles[id] ?? results.list('loads').find((load) => load.id === id)?.title ?? id;
 }
 
 function describeMachine(results) {
