@@ -16,7 +16,7 @@ const pictures = {
   ratio: { draw: drawRatio, title: 'Processor time of the server for an echo of 64 bytes, by that of chapter 12' },
   sizes: { draw: drawSizes, title: 'Processor time of the server for an echo at 50 connections, by the size of a message' },
   visits: { draw: drawVisits, title: 'Processor time of the server for a visit: connect, one echo, close' },
-  idle: { draw: drawIdle, title: 'What an echo takes beside clients that say nothing' },
+  idle: { draw: drawIdle, title: 'Processor time of the server for an echo, beside clients that say nothing' },
   memory: { draw: drawMemory, title: 'Memory of the server for each idle client' },
   calls: { draw: drawCalls, title: 'System calls for an echo of 64 bytes' },
   coroutine: { draw: drawCoroutine, title: 'One operation, awaited in four forms' },
@@ -150,7 +150,7 @@ function drawIdle(results) {
       Plot.gridY({ ticks: decades(domain), stroke: 'currentColor', strokeOpacity: 0.15 }),
       Plot.axisX(decades([1, most]), { label: null, tickFormat: formatCount, fontSize: 12.5 }),
       Plot.axisY(decades(domain), { label: null, tickFormat: formatCount, fontSize: 12.5, tickSize: 0 }),
-      Plot.text(['microseconds for an echo'], { frameAnchor: 'top-left', dx: -46, dy: -24, textAnchor: 'start', fontSize: 13 }),
+      Plot.text(['microseconds of the server for an echo'], { frameAnchor: 'top-left', dx: -46, dy: -24, textAnchor: 'start', fontSize: 13 }),
       Plot.text(['clients connected, of whom one speaks'], { frameAnchor: 'bottom', dy: 38, fontSize: 13 }),
       ...lines.flatMap((line) => [
         Plot.line(line.points, { x: 'clients', y: 'us', stroke: line.colour, strokeWidth: 2.2, strokeDasharray: line.dash }),
@@ -163,7 +163,7 @@ function drawIdle(results) {
   const ends = lines.map((line) => `${line.label}: ${formatNumber(line.points[0].us, 1)} alone, ${formatNumber(lastOf(line).us, 1)} among ${formatCount(lastOf(line).clients)}`);
   return {
     drawing,
-    description: `Both axes are logarithmic. Lines of those who ask about every client (orange) rise with their number; lines of those who are told (blue) stay level. Microseconds for an echo: ${ends.join('; ')}.`,
+    description: `Both axes are logarithmic. Lines of those who ask about every client (orange) rise with their number; lines of those who are told (blue) stay level. Microseconds of processor time for an echo: ${ends.join('; ')}.`,
   };
 }
 

@@ -221,8 +221,9 @@ function makeIdle(results) {
       const { steps } = entries.find((entry) => entry.server === server.id);
       return [nameOf(server), ...counts.map((count) => formatNumber(steps.find(({ idle }) => idle === count)?.us_per_echo, 1))];
     });
-  const text = `Microseconds for an echo beside so many idle clients. Read along the rows: how it grows is the server's doing; how two rows differ by a few tenths is not claimed. ${dash}: the server does not go that far.`;
-  return [...table(['server', ...counts.map((count) => `${formatCount(count)} idle`)], rows), '', ...paragraph(text)];
+  const ends = entries.filter(({ end }) => end).map(({ server, end }) => `${nameOf(results.server(server))}: ${end.split('\n')[0].replace(/\.$/, '')}.`);
+  const text = "Microseconds of the server's processor time for an echo, beside so many idle clients. Read along the rows: how it grows is the server's doing; that two rows differ by a few tenths is not claimed.";
+  return [...table(['server', ...counts.map((count) => `${formatCount(count)} idle`)], rows), '', ...paragraph(text), ...(ends.length > 0 ? ['', ...paragraph(`${dash}: ${ends.join(' ')}`)] : [])];
 }
 
 function makeCoroutine(results) {
@@ -287,7 +288,7 @@ function makeMachine(results) {
     ['mitigations', machine.mitigations],
     ['measured', describeDays(machine)],
     ['compared with', nameOf(results.baseline)],
-    ['pairs, at the most', settings.pairs],
+    ['pairs of slices', settings.pairs],
     ['a slice', Number.isFinite(settings.slice_ms) ? `${settings.slice_ms} ms` : undefined],
     ...results.servers.filter(({ version }) => version).map((server) => [nameOf(server), server.version]),
   ];

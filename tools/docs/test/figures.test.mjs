@@ -168,6 +168,7 @@ test('memory, idle clients, coroutines and knobs have their tables', () => {
   const idle = show('idle');
   assert.match(idle, /^\| server \| 0 idle \| 10 idle \| 100 idle \| 1,000 idle \| 3,000 idle \| 10,000 idle \|$/m);
   assert.deepEqual(rowOf(idle, '09 select').slice(-2), ['–', '–']);
+  assert.match(idle, /–: 09 select: takes no more than 1,019 clients\./);
   assert.deepEqual(rowOf(show('coroutine'), 'bare loop'), ['bare loop', '1.2 (1.2 to 1.3)', '1.4 (1.4 to 1.5)']);
   assert.deepEqual(rowOf(show('knobs'), 'COOP_TASKRUN').slice(2, 4), ['16 io-uring', '64 B, 50 connections; two processors']);
   assert.equal(rowOf(show('knobs'), 'COOP_TASKRUN')[6], 'costs more');
