@@ -1,19 +1,20 @@
 // The documentation tool: `sync` writes the generated parts of the texts, `check` finds what is wrong.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BlockMaker, describeStaleFence } from './lib/blocks.mjs';
 import { checkCodeCoverage, checkDiffCoverage } from './lib/coverage.mjs';
+import { describeStaleFigures, FigureMaker } from './lib/figure-blocks.mjs';
 import { checkForm, checkPairs } from './lib/form.mjs';
 import { LinkChecker } from './lib/links.mjs';
 import { MentionChecker } from './lib/mentions.mjs';
-import { Report } from './lib/problem.mjs';
+import { Problem, Report } from './lib/problem.mjs';
 import { Project } from './lib/project.mjs';
 import { areSameSession, describeDifference, SessionRunner } from './lib/sessions.mjs';
 
 const usage = `usage: tools/docs/docs check [CHAPTER...]   find what is wrong in the texts
-       tools/docs/docs sync [CHAPTER...]    write the fences under the markers anew
+       tools/docs/docs sync [CHAPTER...]    write what is generated under the markers anew
        tools/docs/docs help
 
 CHAPTER is a number or a name (3, 03-fork); all documents when none is given.
@@ -31,6 +32,9 @@ Markers, each on its own line; the fence under one is written by sync:
   <!-- code-cover PATH... -->             demands that the code blocks show all of these files
   <!-- code-skip PATH COUNT: reason -->   COUNT lines that need not be shown
   <!-- run COMMAND -->                    what the command prints, recorded
+  <!-- figures KIND ... --> ... <!-- /figures -->
+                                          a table of the published run, between the two
+  <!-- plot NAME -->                      a picture of it, which the next line shows
   <!-- test 03-fork "name" -->            demands that this test exists
   <!-- quiz --> ... <!-- /quiz -->        a question, its options and its answer
 
@@ -41,6 +45,13 @@ Anchors:
   test:"the second client waits"                          a test (code blocks)
   "text"  "text" .. "text"                                from one line to another; -"text" is an old
                                                           line, +"text" a new one
+
+Figures, made from docs/measurements/results.json:
+  chapter                     in a chapter's text: it, the one before and the baseline, and what may be
+                              claimed of it
+  loads LOAD... [whole]       all servers at these loads; whole: with the load's processor time
+  ranges LOAD                 messages a second and latencies as dated ranges
+  counted  memory  idle  coroutine  knobs  machine  left-out
 
 Environment: DOCS_STRICT=1 makes check fail when a session cannot be run on this machine.
 `;
@@ -103,10 +114,11 @@ function readDocuments(project, paths, report) {
 // --- check ------------------------------------------------------------------------------------------
 
 async function check(project, paths, options, report) {
-  const counts = { diff: 0, code: 0, sessions: 0 };
+  const counts = { diff: 0, code: 0, sessions: 0, figures: 0, pictures: 0 };
   const runner = new SessionRunner(project.root);
   const links = new LinkChecker(project);
   const mentions = new MentionChecker(project);
+  const figures = new FigureMaker(project);
   if (options.chapters.length === 0) checkPairs(project, report);
 
   for (const document of readDocuments(project, paths, report)) {
@@ -123,6 +135,15 @@ async function check(project, paths, options, report) {
     for (const marker of document.markersNamed('run')) {
       counts.sessions += 1;
       await checkSession(project, document, marker, options.runs ? runner : undefined, report);
+    }
+    for (const block of figures.makeAll(document, report)) {
+      counts.figures += 1;
+      const fault = describeStaleFigures(document, block);
+      if (fault) report.add(document.path, block.marker.line, `${fault}; ${adviseSync(project, document)}`);
+    }
+    for (const marker of document.markersNamed('plot')) {
+      counts.pictures += 1;
+      await checkPicture(project, document, marker, figures, report);
     }
     if (maker.neighbours) checkForm(document, maker.neighbours.previous === undefined, report);
     links.check(document, report);
@@ -144,13 +165,34 @@ async function checkSession(project, document, marker, runner, report) {
   if (!runner) return undefined;
   const { output, skipped, failed } = await runner.run(marker.rest);
   if (failed) return add(`${failed}; mend it, then ${adviseSync(project, document)}`);
-  if (skipped) {
-    if (process.env.DOCS_STRICT === '1') return add(`not checked here: ${skipped}; give it what it needs, or unset DOCS_STRICT`);
-    return report.note(document.path, marker.line, `not checked here: ${skipped}`);
-  }
+  if (skipped) return reportUnchecked(document, marker, skipped, report);
   const recorded = document.fenceContent(fence);
   if (areSameSession(recorded, output)) return undefined;
   return add(`"${marker.rest}" prints something else than was recorded (- recorded, + now); ${adviseSync(project, document)}, and read the text around it again\n${describeDifference(recorded, output)}`);
+}
+
+async function checkPicture(project, document, marker, figures, report) {
+  const picture = await makePicture(document, marker, figures, report);
+  if (!picture) return;
+  if (picture.skipped) reportUnchecked(document, marker, picture.skipped, report);
+  else if (!project.isFile(picture.path)) report.add(document.path, marker.line, `${picture.path} is not drawn yet; ${adviseSync(project, document)}`);
+  else if (project.readText(picture.path) !== picture.content) report.add(document.path, marker.line, `${picture.path} is stale; ${adviseSync(project, document)}, and look at it`);
+}
+
+// As Report.guard, for work that takes its time.
+async function makePicture(document, marker, figures, report) {
+  try {
+    return await figures.makePicture(document, marker);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    report.add(document.path, marker.line, error.message);
+    return undefined;
+  }
+}
+
+function reportUnchecked(document, marker, reason, report) {
+  if (process.env.DOCS_STRICT === '1') report.add(document.path, marker.line, `not checked here: ${reason}; give it what it needs, or unset DOCS_STRICT`);
+  else report.note(document.path, marker.line, `not checked here: ${reason}`);
 }
 
 function adviseSync(project, document) {
@@ -164,6 +206,8 @@ function summarise(project, paths, counts, options, report) {
     count(chapters, 'chapter'),
     count(counts.diff, 'diff block'),
     count(counts.code, 'code block'),
+    ...(counts.figures > 0 ? [count(counts.figures, 'table') + ' of figures'] : []),
+    ...(counts.pictures > 0 ? [count(counts.pictures, 'picture')] : []),
     count(counts.sessions, 'recorded session') + (options.runs ? '' : ' (not run)'),
   ];
   return `docs: ${parts.join(', ')}: ${report.count === 0 ? 'all good' : count(report.count, 'finding')}`;
@@ -177,8 +221,8 @@ function count(number, what) {
 
 async function sync(project, paths, options, report) {
   const runner = new SessionRunner(project.root);
-  let written = 0;
-  let files = 0;
+  const figures = new FigureMaker(project);
+  const written = { fences: 0, tables: 0, pictures: 0, files: 0 };
   for (const document of readDocuments(project, paths, report)) {
     if (document.unclosedFence()) {
       checkFences(document, report); // nobody can tell where the text goes on, so nothing is written
@@ -190,13 +234,28 @@ async function sync(project, paths, options, report) {
       const content = await recordSession(document, marker, runner, report);
       if (content) fences.push({ marker, language: 'text', content });
     }
-    if (fences.length === 0) continue;
-    writeFileSync(join(project.root, document.path), document.rewrite(fences));
-    written += fences.length;
-    files += 1;
+    const tables = figures.makeAll(document, report).filter((block) => describeStaleFigures(document, block));
+    for (const marker of document.markersNamed('plot')) written.pictures += await drawPicture(project, document, marker, figures, report);
+    if (fences.length + tables.length === 0) continue;
+    writeFileSync(join(project.root, document.path), document.rewrite([...fences, ...tables]));
+    written.fences += fences.length;
+    written.tables += tables.length;
+    written.files += 1;
   }
   const problems = report.count === 0 ? '' : `, ${count(report.count, 'marker')} could not be followed`;
-  return `docs: ${count(written, 'fence')} written in ${count(files, 'file')}${problems}`;
+  const parts = [count(written.fences, 'fence'), ...(written.tables > 0 ? [`${count(written.tables, 'table')} of figures`] : [])];
+  const pictures = written.pictures > 0 ? `, ${count(written.pictures, 'picture')} drawn` : '';
+  return `docs: ${parts.join(' and ')} written in ${count(written.files, 'file')}${pictures}${problems}`;
+}
+
+// Writes the picture's file where it is another than the one that is there; returns how many were written.
+async function drawPicture(project, document, marker, figures, report) {
+  const picture = await makePicture(document, marker, figures, report);
+  if (picture?.skipped) report.note(document.path, marker.line, `not drawn here: ${picture.skipped}`);
+  if (!picture?.path || (project.isFile(picture.path) && project.readText(picture.path) === picture.content)) return 0;
+  mkdirSync(dirname(join(project.root, picture.path)), { recursive: true });
+  writeFileSync(join(project.root, picture.path), picture.content);
+  return 1;
 }
 
 // The session's new text; undefined when the recorded one may stay, so that a process id that changed

@@ -3,7 +3,7 @@
 
 import { Problem } from './problem.mjs';
 
-const markerWords = ['diff', 'diff-skip', 'file', 'code', 'code-cover', 'code-skip', 'run', 'test', 'quiz', '/quiz'];
+const markerWords = ['diff', 'diff-skip', 'file', 'code', 'code-cover', 'code-skip', 'run', 'test', 'quiz', '/quiz', 'figures', '/figures', 'plot'];
 
 // A marker is an HTML comment on a line of its own that begins with one of the words above.
 const markerForm = /^(\s*)<!--\s+(\S+)(?:\s+(.*?))?\s+-->\s*$/;
@@ -78,6 +78,13 @@ export class Document {
     return index;
   }
 
+  // What is generated between a `figures` marker and its end: {start, end} as indexes, end excluded.
+  // Undefined when the next of these markers is none, or not an end.
+  figuresRange(marker) {
+    const next = this.markersNamed('figures', '/figures').find((other) => other.index > marker.index);
+    return next?.word === '/figures' ? { start: marker.index + 1, end: next.index } : undefined;
+  }
+
   fenceContent(fence) {
     return this.lines.slice(fence.open + 1, fence.close ?? this.lines.length).map((line) => removeIndent(line, fence.indent));
   }
@@ -86,17 +93,25 @@ export class Document {
     return this.fences.find((fence) => fence.close === null);
   }
 
-  // The document's text with some fences written anew; `fences` holds {marker, language, content}.
-  rewrite(fences) {
+  // The document's text with some generated parts written anew; `parts` holds {marker, language, content}
+  // for a fence and {marker, content} for figures.
+  rewrite(parts) {
     const rawLines = [...this.rawLines];
-    for (const { marker, language, content } of [...fences].sort((a, b) => b.marker.index - a.marker.index)) {
+    for (const { marker, language, content } of [...parts].sort((a, b) => b.marker.index - a.marker.index)) {
       const end = this.rawLines[marker.index].endsWith('\r') ? '\r' : '';
-      const lines = wrapInFence(language, content).map((line) => (line === '' ? end : marker.indent + line + end));
-      const fence = this.findFence(marker);
-      const place = fence?.open ?? this.#fencePlace(marker);
-      rawLines.splice(place, fence ? fence.close - fence.open + 1 : 0, ...lines);
+      const isFigures = marker.word === 'figures';
+      const lines = (isFigures ? ['', ...content, ''] : wrapInFence(language, content)).map((line) => (line === '' ? end : marker.indent + line + end));
+      const { start, end: after } = isFigures ? this.figuresRange(marker) : this.#fenceRange(marker);
+      rawLines.splice(start, after - start, ...lines);
     }
     return rawLines.join('\n');
+  }
+
+  // The lines of a marker's fence, or the place where there is none yet.
+  #fenceRange(marker) {
+    const fence = this.findFence(marker);
+    const start = fence?.open ?? this.#fencePlace(marker);
+    return { start, end: fence ? fence.close + 1 : start };
   }
 
   // The lines from this heading to the next of its level or above: {start, end} as indexes, end excluded.
