@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -106,7 +107,7 @@ function listKnobs() {
       name: name.slice(0, -'.patch'.length),
       chapter: field('Chapter'),
       title: field('Title'),
-      processors: field('Processors').split(' '),
+      processors: field('Processors').split(' ').filter((number) => number === 'one' || cpus().length > 1),
       loads: cutToLimits(maxDescriptors()).loads.filter(({ id }) => (field('Loads') ?? '64B-50').split(' ').includes(id)),
     };
   });
