@@ -65,7 +65,8 @@ function drawVisits(results) {
 }
 
 function drawRatios(results, loadIds) {
-  const loads = loadIds.map((id) => results.load(id));
+  // A run of a reader's own need not have all of them.
+  const loads = results.list('loads').filter(({ id }) => loadIds.includes(id)).sort((a, b) => loadIds.indexOf(a.id) - loadIds.indexOf(b.id));
   const points = ratioPoints(results, loads);
   const { rows } = chooseRows(results, (server) => points.some(({ row, verdict }) => row === shortLabel(server) && (verdict !== 'baseline' || points.length > loads.length)));
   if (rows.length === 0) throw new Problem(`${results.path} has no ratio at ${loadIds.join(', ')}; take this plot out, or measure it`);
@@ -88,7 +89,7 @@ function drawRatios(results, loadIds) {
     x: { type: 'log', domain, axis: null },
     y: { domain: rows, label: null, axis: null, padding: 0 },
     marks: [
-      ...ticksBelow(ratioTicks(domain, hasTitles ? 4 : 7), String),
+      ...ticksBelow(ratioTicks(domain, [7, 7, 5, 4, 3][loads.length]), String),
       Plot.barX(points.filter(({ verdict, beyond: isBeyond }) => verdict !== 'baseline' && !isBeyond), { ...place, x1: 'nullLow', x2: 'nullHigh', fill: 'currentColor', fillOpacity: 0.18, inset: 1 }),
       Plot.ruleX([1], { stroke: 'currentColor', strokeOpacity: 0.6 }),
       bars('none', 'currentColor', 0.6),

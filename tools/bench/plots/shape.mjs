@@ -3,10 +3,11 @@
 
 import { judge } from '../../docs/lib/results.mjs';
 
-// A figure beyond this many times the chapter's 12 would squeeze all others; it stands at the edge, with its
-// number.
-const mostOfRatio = 2.2;
-const leastOfRatio = 0.45;
+// A few figures far away would squeeze all others: they stand at the edge, with their number. The edge
+// lies where nine of ten have room, but within these.
+const nearestEdge = 2.2;
+const farthestEdge = 4.5;
+const leastOfRatio = 0.4;
 
 // The rows of a picture: the servers of which there is something, chapters first, then a gap, then peers.
 export function chooseRows(results, hasFigure) {
@@ -22,9 +23,12 @@ export function shortLabel({ label }) {
 }
 
 // One point for each server and load: {row, panel, median, low, high, nullLow, nullHigh, verdict, beyond}.
-// All but the median are cut at the edges; `beyond` is the number of a median that lies outside.
+// All values are cut at the edges; `beyond` is the number of a median that lies outside.
 export function ratioPoints(results, loads) {
   const titles = panelTitles(loads);
+  const medians = loads.flatMap((load) => results.servers.map(({ id }) => results.comparison(id, load.id)?.server_ratio?.median).filter(Number.isFinite));
+  const most = edgeOf(medians);
+  const cut = (ratio) => Math.min(most, Math.max(leastOfRatio, ratio));
   return loads.flatMap((load, index) =>
     results.servers.flatMap((server) => {
       const [id, row] = [server.id, shortLabel(server)];
@@ -32,7 +36,7 @@ export function ratioPoints(results, loads) {
       const entry = results.comparison(id, load.id);
       if (!Number.isFinite(entry?.server_ratio?.median)) return [];
       const { server_ratio: ratio, server_null: ownNull } = entry;
-      const isBeyond = ratio.median > mostOfRatio || ratio.median < leastOfRatio;
+      const isBeyond = ratio.median > most || ratio.median < leastOfRatio;
       return [
         {
           row,
@@ -50,8 +54,10 @@ export function ratioPoints(results, loads) {
   );
 }
 
-function cut(ratio) {
-  return Math.min(mostOfRatio, Math.max(leastOfRatio, ratio));
+function edgeOf(medians) {
+  const sorted = [...medians].sort((a, b) => a - b);
+  const ninth = sorted[Math.round(0.9 * (sorted.length - 1))] ?? 1;
+  return Math.min(farthestEdge, Math.max(nearestEdge, 1.1 * ninth));
 }
 
 function formatRatio(ratio) {
@@ -73,7 +79,7 @@ export function ratioDomain(points) {
 
 // Few ticks, at numbers that one can say: those that lie in the domain, 1 among them.
 export function ratioTicks([low, high], most = 5) {
-  const choices = [[0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2], [0.5, 0.7, 0.8, 1, 1.2, 1.5, 2], [0.5, 0.7, 1, 1.5, 2], [0.5, 1, 2]];
+  const choices = [[0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2, 3, 4], [0.5, 0.7, 0.8, 1, 1.2, 1.5, 2, 3, 4], [0.5, 0.7, 1, 1.5, 2, 3, 4], [0.5, 1, 2, 4], [1, 2, 4]];
   const inside = choices.map((ticks) => ticks.filter((tick) => tick >= low && tick <= high));
   return inside.find((ticks) => ticks.length <= most) ?? inside.at(-1);
 }
