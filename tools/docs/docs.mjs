@@ -49,7 +49,8 @@ Anchors:
 Figures, made from docs/measurements/results.json:
   chapter                     in a chapter's text: it, the one before and the baseline, and what may be
                               claimed of it
-  loads LOAD... [whole]       all servers at these loads; whole: with the load's processor time
+  loads LOAD... [whole] [of SERVER...]
+                              all servers, or these, at the loads; whole: with the load's processor time
   ranges LOAD                 messages a second and latencies as dated ranges
   counted  memory  idle  coroutine  knobs  machine  left-out
 

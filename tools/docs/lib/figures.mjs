@@ -13,7 +13,7 @@ const countedAt = { connections: 50, bytes: 64 };
 
 const kinds = {
   chapter: { make: makeChapter, usage: 'chapter', least: 0, most: 0 },
-  loads: { make: makeLoads, usage: 'loads LOAD... [whole]', least: 1, most: Infinity },
+  loads: { make: makeLoads, usage: 'loads LOAD... [whole] [of SERVER...]', least: 1, most: Infinity },
   counted: { make: makeCounted, usage: 'counted', least: 0, most: 0 },
   memory: { make: makeMemory, usage: 'memory', least: 0, most: 0 },
   idle: { make: makeIdle, usage: 'idle', least: 0, most: 0 },
@@ -108,10 +108,13 @@ function memoryCell(results, server, clients) {
 // --- Loads ------------------------------------------------------------------------------------------
 
 function makeLoads(results, words) {
-  const side = words.includes('whole') ? 'whole' : 'server';
-  const loads = words.filter((word) => word !== 'whole').map((id) => results.load(id));
-  if (loads.length === 0) throw new Problem('cannot read this marker; write <!-- figures loads LOAD... [whole] -->');
-  const servers = results.servers.filter((server) => server.id === results.baseline.id || loads.some((load) => results.comparison(server.id, load.id) || results.whyLeftOut(server.id, load.id)));
+  const end = words.includes('of') ? words.indexOf('of') : words.length;
+  const [own, chosen] = [words.slice(0, end), words.slice(end + 1).map((id) => results.server(id))];
+  const side = own.includes('whole') ? 'whole' : 'server';
+  const loads = own.filter((word) => word !== 'whole').map((id) => results.load(id));
+  if (loads.length === 0 || (end < words.length && chosen.length === 0)) throw new Problem(`cannot read this marker; write <!-- figures ${kinds.loads.usage} -->`);
+  const isKnown = (server) => server.id === results.baseline.id || loads.some((load) => results.comparison(server.id, load.id) || results.whyLeftOut(server.id, load.id));
+  const servers = chosen.length > 0 ? chosen : results.servers.filter(isKnown);
   const makeTable = loads.length === 1 ? tableOfOneLoad : tableOfLoads;
   return [...makeTable(results, servers, loads, side), '', ...paragraph(explainRatio(results, loads, side)), ...notes(results, servers, loads)];
 }

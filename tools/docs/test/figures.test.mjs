@@ -146,6 +146,11 @@ test('loads with the word whole count the load in', () => {
   assert.match(text, /^Processor time of server and load together/m);
 });
 
+test('loads of some servers show these alone', () => {
+  const names = show('loads 64B-50 whole of 12-epoll 16-io-uring').split('\n').filter((line) => line.startsWith('| ')).slice(2).map((line) => line.slice(2).split(' | ')[0]);
+  assert.deepEqual(names, ['12 epoll', '16 io-uring']);
+});
+
 test('servers stand in the order of the chapters, then peers, whatever they cost', () => {
   const reversed = makeResults((data) => Object.values(data).filter(Array.isArray).forEach((list) => list.reverse()));
   for (const words of ['loads 64B-50', 'ranges 64B-50', 'counted', 'memory', 'idle']) {
@@ -200,7 +205,9 @@ const errorCases = [
   ['', /there are no figures ""; there are chapter, loads/],
   ['toString', /there are no figures "toString"/],
   ['chapter', /only the text of a chapter/],
-  ['loads', /write <!-- figures loads LOAD\.\.\. \[whole\] -->/],
+  ['loads', /write <!-- figures loads LOAD\.\.\. \[whole\] \[of SERVER\.\.\.\] -->/],
+  ['loads 64B-50 of', /write <!-- figures loads LOAD/],
+  ['loads 64B-50 of 99-none', /no server "99-none"/],
   ['loads whole', /write <!-- figures loads LOAD/],
   ['loads 64B-7', /has no load "64B-7"; it has 64B-1, 64B-50/],
   ['ranges', /write <!-- figures ranges LOAD -->/],
