@@ -12,7 +12,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeMachine, maxDescriptors, versionOf } from './lib/machine.mjs';
-import { baseline, commandOf, cutToLimits, grouped, loadIds, makePlan, peers, quick, thorough } from './lib/plan.mjs';
+import { baseline, commandOf, cutToLimits, grouped, loadIds, makePlan, peers, quick, steps, thorough } from './lib/plan.mjs';
 import { makeResults, verdictOf } from './lib/results.mjs';
 import { printResults } from './lib/tables.mjs';
 
@@ -98,9 +98,11 @@ function chooseServers({ servers: wanted }) {
 }
 
 function listKnobs() {
+  const { loads } = cutToLimits(maxDescriptors());
+  const chooseLoads = (ids) => loads.filter(({ id }) => ids.includes(id));
   const patches = join(root, 'tests/bench/knobs');
   if (!existsSync(patches)) return [];
-  return readdirSync(patches).filter((name) => name.endsWith('.patch')).sort().map((name) => {
+  const knobs = readdirSync(patches).filter((name) => name.endsWith('.patch')).sort().map((name) => {
     const header = readFileSync(join(patches, name), 'utf8');
     const field = (key) => new RegExp(`^${key}: (.*)$`, 'm').exec(header)?.[1];
     return {
@@ -108,9 +110,10 @@ function listKnobs() {
       chapter: field('Chapter'),
       title: field('Title'),
       processors: field('Processors').split(' ').filter((number) => number === 'one' || cpus().length > 1),
-      loads: cutToLimits(maxDescriptors()).loads.filter(({ id }) => (field('Loads') ?? '64B-50').split(' ').includes(id)),
+      loads: chooseLoads((field('Loads') ?? '64B-50').split(' ')),
     };
   });
+  return [...steps.map((step) => ({ ...step, processors: ['one'], loads: chooseLoads(step.loads) })), ...knobs];
 }
 
 function announce({ jobs, toDo, cuts, servers, options }) {
@@ -257,7 +260,9 @@ function fingerprintOf(job, options) {
   const hash = createHash('sha256');
   const { seconds, ...settings } = job;
   hash.update(JSON.stringify(settings)).update(describeMachine(join(root, 'build')).kernel).update(options.core ?? '');
-  const programs = [commandLineOf(job, options)[0], `${bin}/${baseline}`, job.kind === 'knob' ? `tests/bench/knobs/${job.server}.patch` : `${bin}/${job.server}`];
+  const against = `${bin}/${job.knob?.chapter ?? baseline}`;
+  const programs = [commandLineOf(job, options)[0], against, `${bin}/${job.server}`];
+  if (job.knob) programs.push(`tests/bench/knobs/${job.server}.patch`);
   for (const program of programs) hash.update(digestOf(program));
   return hash.digest('hex');
 }

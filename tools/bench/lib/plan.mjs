@@ -73,8 +73,11 @@ const keepNobodyIdle = {
   '07-thread-pool': 'serves as many clients at a time as it has threads',
 };
 
-// Their cost beside idle clients takes minutes to measure and shows nothing but memory.
-const idleIsMemory = new Set(['03-fork', '04-exec', 'peer-socat']);
+// What a chapter changed, measured against the one before it: what looks small beside the baseline.
+export const steps = [
+  { name: '15-coroutines', chapter: '14-reactor', title: 'coroutines in the place of callbacks: chapter 15', loads: ['64B-50', '64B-1000'] },
+  { name: '19-multishot', chapter: '18-drain', title: 'multishot receives and lent buffers: chapter 19', loads: ['64B-50', '64B-1000', '64K-50'] },
+];
 
 export const peers = [
   { id: 'peer-asio', label: 'Asio, coroutines', package: 'libasio-dev' },
@@ -121,7 +124,7 @@ export function makePlan({ servers, loads, knobs, effort, only }) {
     for (const server of servers) {
       const why = hindranceOfIdle(server);
       if (why) leftOut.push({ server, load: 'idle', why });
-      else if (!idleIsMemory.has(server)) jobs.push({ kind: 'idle', id: `${server}.idle`, server, effort, seconds: idleSeconds(server, effort) });
+      else jobs.push({ kind: 'idle', id: `${server}.idle`, server, effort, seconds: idleSeconds(server, effort) });
     }
   }
   if (isWanted('coroutine')) jobs.push({ kind: 'coroutine', id: 'coroutine', effort, seconds: 2 + effort.nops * 1.6 });
@@ -165,8 +168,9 @@ function knobJobs(knob, effort) {
 
 function idleSeconds(server, effort) {
   const most = Math.max(...effort.idleSteps);
-  // A round of 08 asks everybody, so with each client that connects the next one takes longer.
-  return 1 + effort.idleSteps.length * 0.7 + most / 4000 + (server === '08-nonblocking' ? (most / 1600) ** 2 : 0);
+  // A round of 08 asks everybody, so with each client that connects the next one takes longer; 04 starts a program.
+  const connecting = { '03-fork': most / 400, '04-exec': most / 300, '08-nonblocking': (most / 1600) ** 2, 'peer-socat': most / 400 };
+  return 1 + effort.idleSteps.length * 0.7 + (connecting[server] ?? most / 4000);
 }
 
 export function grouped(number) {
