@@ -1,5 +1,6 @@
 #include "support/chapter.hpp"
 
+#include <cctype>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -40,6 +41,12 @@ Chapter find_chapter_before() {
 }
 
 }  // namespace
+
+bool tests_a_chapter() {
+    const std::string name = this_executable().filename();
+    return name.size() > 3 && name[2] == '-' &&
+           std::isdigit(static_cast<unsigned char>(name[0])) != 0;
+}
 
 const Chapter& chapter_under_test() {
     static const Chapter chapter = find_chapter_under_test();

@@ -11,6 +11,9 @@ struct Chapter {
     std::filesystem::path server;  ///< its executable
 };
 
+/// Whether this executable has the tests of a chapter, and not those of a tool.
+bool tests_a_chapter();
+
 /// The chapter that this test executable is for, known by its name: `03-fork-tests` is for 03-fork.
 /// Its server lies beside it, unless the environment variable SERVER names another executable.
 const Chapter& chapter_under_test();

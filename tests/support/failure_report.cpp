@@ -46,6 +46,9 @@ public:
             std::cout << "stderr of " << diagnostics.title << ":\n"
                       << (text.empty() ? "(nothing)\n" : text);
         }
+        if (!tests_a_chapter()) {
+            return;  // Those of the tools have no server to look into.
+        }
         std::cout << "see it happen: ./learn trace " << chapter_under_test().number
                   << "\nonly this test: ./learn test " << chapter_under_test().number << " -R '"
                   << quote_for_shell(stats.testInfo->name) << "'\n";
