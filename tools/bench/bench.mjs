@@ -173,11 +173,12 @@ async function run(job, options, onStart) {
     const built = await runProgram('tools/build-knob', [job.server, knobPath(job)], onStart);
     if (built.status !== 0) return { ...built, output: undefined };
   }
-  const file = join(folder, 'output.json');
+  const file = join(folder, `output-${process.pid}.json`);
   rmSync(file, { force: true });
   const [program, ...words] = commandLineOf(job, options);
   const result = await runProgram(program, [...words, '--json', file], onStart);
   const output = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  rmSync(file, { force: true });
   // Interrupted, or not one pair: nothing to keep.
   const isEmpty = output?.b_by_a !== undefined && output.b_by_a.server.median === undefined;
   return { ...result, output: isEmpty ? undefined : output };
@@ -255,11 +256,12 @@ class Store {
   }
 }
 
-// Changes with whatever the figures depend on: the programs, the settings, the kernel.
+// Changes with whatever the figures depend on: the programs, the settings, the kernel. Not with the
+// processor: two runs on one each may share the work.
 function fingerprintOf(job, options) {
   const hash = createHash('sha256');
   const { seconds, ...settings } = job;
-  hash.update(JSON.stringify(settings)).update(describeMachine(join(root, 'build')).kernel).update(options.core ?? '');
+  hash.update(JSON.stringify(settings)).update(describeMachine(join(root, 'build')).kernel);
   const against = `${bin}/${job.knob?.chapter ?? baseline}`;
   const programs = [commandLineOf(job, options)[0], against, `${bin}/${job.server}`];
   if (job.knob) programs.push(`tests/bench/knobs/${job.server}.patch`);
