@@ -181,7 +181,8 @@ async function run(job, options, onStart) {
   rmSync(file, { force: true });
   // Interrupted, or not one pair: nothing to keep.
   const isEmpty = output?.b_by_a !== undefined && output.b_by_a.server.median === undefined;
-  return { ...result, output: isEmpty ? undefined : output };
+  if (isEmpty) return { ...result, words: 'the machine was too busy: not one pair could be kept', output: undefined };
+  return { ...result, output };
 }
 
 function commandLineOf(job, options) {
@@ -234,8 +235,10 @@ class Store {
     mkdirSync(this.path);
   }
 
+  // What has fewer pairs than were asked for is measured again: the machine may have calmed down.
   has(job) {
-    return this.get(job) !== undefined;
+    const kept = this.get(job);
+    return kept !== undefined && kept.output.complete !== false;
   }
 
   // undefined when it was not measured, or with other programs.

@@ -52,7 +52,7 @@ Figures, made from docs/measurements/results.json:
   loads LOAD... [whole] [of SERVER...]
                               all servers, or these, at the loads; whole: with the load's processor time
   ranges LOAD                 messages a second and latencies as dated ranges
-  counted  memory  idle  coroutine  knobs  machine  left-out
+  counted  memory  idle  coroutine  knobs  machine  drift  left-out
 
 Environment: DOCS_STRICT=1 makes check fail when a session cannot be run on this machine.
 `;

@@ -72,6 +72,23 @@ test('what has been measured is not measured again, until a program changes', ()
   assert.equal(calls().length, 5);
 });
 
+test('a measurement that a busy machine cut short is shown, and made again the next time', () => {
+  program('compare', saveJson({ ...comparison(0.8), complete: false }));
+  bench('16-io-uring', '--only', '64B-50');
+  assert.equal(results().against_baseline[0].complete, false);
+  bench('16-io-uring', '--only', '64B-50');
+  assert.equal(calls().length, 2);
+});
+
+test('a machine that is too busy for one pair is said', () => {
+  const empty = comparison(0.8);
+  empty.b_by_a.server = { ratios: [] };
+  program('compare', `${saveJson(empty)}\nexit 1`);
+  const { status, stderr } = bench('16-io-uring', '--only', '64B-50');
+  assert.equal(status, 1);
+  assert.match(stderr, /failed: the machine was too busy/);
+});
+
 test('a report measures nothing', () => {
   bench('16-io-uring', '--only', '64B-50');
   const { status, stdout } = bench('--report');

@@ -21,6 +21,7 @@ const kinds = {
   knobs: { make: makeKnobs, usage: 'knobs', least: 0, most: 0 },
   ranges: { make: makeRanges, usage: 'ranges LOAD', least: 1, most: 1 },
   machine: { make: makeMachine, usage: 'machine', least: 0, most: 0 },
+  drift: { make: makeDrift, usage: 'drift', least: 0, most: 0 },
   'left-out': { make: makeLeftOut, usage: 'left-out', least: 0, most: 0 },
 };
 
@@ -296,6 +297,20 @@ function makeMachine(results) {
     ...results.servers.filter(({ version }) => version).map((server) => [nameOf(server), server.version]),
   ];
   return table(['', ''], rows.map(([key, value]) => [key, value === undefined || value === null || value === '' ? dash : value]));
+}
+
+// What the baseline itself took at each load, while one server after another was measured beside it: the same
+// program with the same work, at other times.
+function makeDrift(results) {
+  const entries = results.list('against_baseline').filter((entry) => Number.isFinite(entry.baseline_us_per_message));
+  const rows = results.list('loads').flatMap((load) => {
+    const costs = entries.filter((entry) => entry.load === load.id).map((entry) => entry.baseline_us_per_message);
+    if (costs.length < 2) return [];
+    const [low, high] = [Math.min(...costs), Math.max(...costs)];
+    return [[load.title, String(costs.length), `${low.toFixed(1)} to ${high.toFixed(1)}`, (high / low).toFixed(2)]];
+  });
+  const head = ['load', 'measured so many times', `${nameOf(results.baseline)}: microseconds a message`, 'greatest by smallest'];
+  return table(head, rows);
 }
 
 function makeLeftOut(results) {

@@ -195,6 +195,16 @@ test('the machine and what was left out have their tables', () => {
   assert.match(show('left-out'), /^\| 02 robust \| .*; idle clients \| serves one/m, 'a part that is no load');
 });
 
+test('the drift is the span of what the baseline itself took', () => {
+  const results = makeResults((data) => {
+    const entries = data.against_baseline.filter(({ load }) => load === '64B-50');
+    entries.forEach((entry, index) => (entry.baseline_us_per_message = 5 + index));
+  });
+  const count = JSON.parse(fiction).against_baseline.filter(({ load }) => load === '64B-50').length;
+  const { title } = JSON.parse(fiction).loads.find(({ id }) => id === '64B-50');
+  assert.deepEqual(rowOf(show('drift', results), title), [title, String(count), `5.0 to ${(4 + count).toFixed(1)}`, ((4 + count) / 5).toFixed(2)]);
+});
+
 test('a bar in a cell does not end it', () => {
   assert.match(show('left-out', makeResults((data) => (data.left_out[0].why = 'a|b'))), /\| a\\\|b \|$/m);
 });
