@@ -112,8 +112,8 @@ export function makePlan({ servers, loads, knobs, effort, only }) {
   const jobs = [];
   const leftOut = [];
   const isWanted = (kind) => only.length === 0 || only.includes(kind);
-  for (const load of loads.filter(({ id }) => isWanted(id))) {
-    for (const server of servers.filter((id) => id !== baseline)) {
+  for (const load of loads) {
+    for (const server of servers.filter((id) => id !== baseline && isWanted(load.id))) {
       const why = hindranceOf(server, load);
       if (why) leftOut.push({ server, load: load.id, why });
       else jobs.push(compareJob(`${server}.${load.id}`, { server, load, effort }));

@@ -46,6 +46,8 @@ test('no two measurements share a file', () => {
 test('only what was asked for is measured', () => {
   assert.deepEqual(idsOf(plan({ only: ['64K-50'], servers: ['12-epoll', '03-fork'] })), ['03-fork.64K-50']);
   assert.deepEqual(idsOf(plan({ only: ['coroutine'] })), ['coroutine']);
+  assert.deepEqual(idsOf(plan({ only: ['counted'], servers: ['12-epoll'] })), ['12-epoll.count-1', '12-epoll.count-50', '12-epoll.count-1000']);
+  assert.deepEqual(idsOf(plan({ only: ['memory'], servers: ['12-epoll'] })), ['12-epoll.memory-1000', '12-epoll.memory-10000']);
   assert.deepEqual(idsOf(plan({ only: ['idle'], servers: ['12-epoll', '01-iterative'] })), ['12-epoll.idle']);
 });
 
