@@ -35,7 +35,7 @@ bool is_echoed(Client& client, const std::string& message) {
 
 }  // namespace
 
-TEST_CASE("each peer that is here echoes what it is sent, to each client its own") {
+TEST_CASE("each peer that is here echoes what it is sent, to each client its own", "[peers]") {
     for (const std::string& peer : peers_that_are_here()) {
         CAPTURE(peer);
         const MeasuredServer server(peer);
@@ -58,7 +58,8 @@ TEST_CASE("each peer that is here echoes what it is sent, to each client its own
 
 TEST_CASE(
     "each peer that is here holds back a client that does not read, and has all of its bytes "
-    "for it later") {
+    "for it later",
+    "[peers]") {
     for (const std::string& peer : peers_that_are_here()) {
         CAPTURE(peer);
         const MeasuredServer server(peer);
@@ -72,7 +73,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("no peer that is here minds a client that resets") {
+TEST_CASE("no peer that is here minds a client that resets", "[peers]") {
     for (const std::string& peer : peers_that_are_here()) {
         CAPTURE(peer);
         const MeasuredServer server(peer);
