@@ -10,7 +10,7 @@ export function makeResults({ machine, settings, servers, loads, leftOut, runs }
     settings,
     servers,
     loads,
-    against_baseline: of('compare').map(({ job, date, output }) => ({ server: job.server, load: job.load.id, date, ...describeComparison(output) })),
+    against_baseline: widenNulls(of('compare').map(({ job, date, output }) => ({ server: job.server, load: job.load.id, date, ...describeComparison(output) }))),
     left_out: leftOut,
     counted: of('count').flatMap(({ job, output }) => output.map((entry) => ({ server: job.server, ...without(entry, 'command') }))),
     memory: of('memory').flatMap(({ job, output }) => output.map((entry) => ({
@@ -53,6 +53,23 @@ function describeComparison({ a, b, b_by_a: difference, null: null_, complete })
     wrong_bytes: a.wrong_bytes + b.wrong_bytes,
     complete,
   };
+}
+
+// Each comparison has measured its null with one second process of the baseline. How far *processes* of the
+// same program lie apart, all the nulls of a load tell together: so each one's interval is widened until it holds
+// the medians of the others.
+function widenNulls(entries) {
+  for (const key of ['server_null', 'whole_null']) {
+    for (const load of new Set(entries.map((entry) => entry.load))) {
+      const nulls = entries.filter((entry) => entry.load === load).map((entry) => entry[key]).filter(({ low }) => low !== null);
+      const medians = nulls.map(({ median }) => median);
+      for (const null_ of nulls) {
+        null_.low = Math.min(null_.low, ...medians);
+        null_.high = Math.max(null_.high, ...medians);
+      }
+    }
+  }
+  return entries;
 }
 
 function describeRatio({ median, low, high }) {

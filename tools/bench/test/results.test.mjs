@@ -32,6 +32,16 @@ test('a comparison becomes a ratio, its null, and ranges over the slices', () =>
   assert.equal(entry.date, '2026-01-02');
 });
 
+test('a null holds the medians of the other nulls of its load, and not those of other loads', () => {
+  const run = (server, load, median) => ({
+    job: { kind: 'compare', server, load: { id: load } }, date: '2026-01-02', output: { ...comparison, null: series(median) },
+  });
+  const entries = make([run('01', 'visits-8', 0.85), run('02', 'visits-8', 1), run('03', 'visits-8', 1.2), run('01', '64B-50', 1)]).against_baseline;
+  assert.deepEqual(entries[1].server_null, { median: 1, low: 0.85, high: 1.2 });
+  assert.deepEqual(entries[0].server_null, { median: 0.85, low: 0.83, high: 1.2 });
+  assert.deepEqual(entries[3].server_null, { median: 1, low: 0.98, high: 1.02 });
+});
+
 test('the days of a run are those of its measurements', () => {
   const run = (date) => ({ job: { kind: 'coroutine' }, date, output: [] });
   const { machine } = make([run('2026-01-03'), run('2026-01-02'), run('2026-01-05')]);
