@@ -1,5 +1,7 @@
 // From what the measuring programs print to the results file that the texts and the plots are made of.
 
+import { hindranceOf } from './plan.mjs';
+
 // `runs`: what was measured, each {job, date, output}, output being the program's JSON.
 export function makeResults({ machine, settings, servers, loads, leftOut, runs }) {
   const of = (kind) => runs.filter(({ job }) => job.kind === kind);
@@ -19,7 +21,7 @@ export function makeResults({ machine, settings, servers, loads, leftOut, runs }
     idle: of('idle').flatMap(({ job, output }) => output.map((entry) => ({
       server: job.server,
       steps: entry.steps.map(({ idle, us_per_echo: cost }) => ({ idle, us_per_echo: round(cost, 1) })),
-      ...(entry.end ? { end: entry.end } : {}),
+      ...(entry.end ? { end: hindranceOf(job.server, { connections: Infinity }) ?? entry.end } : {}),
     }))),
     coroutine: of('coroutine').flatMap(({ output }) => output.map((entry) => ({
       form: entry.form, at_once: entry.at_once, ns: round(entry.ns, 1), low: round(entry.low, 1), high: round(entry.high, 1),
