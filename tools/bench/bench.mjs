@@ -7,12 +7,11 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { describeMachine, maxDescriptors, versionOf } from './lib/machine.mjs';
-import { baseline, commandOf, cutToLimits, grouped, loadIds, makePlan, peers, quick, steps, thorough } from './lib/plan.mjs';
+import { allowedProcessors, describeMachine, maxDescriptors, versionOf } from './lib/machine.mjs';
+import { baseline, commandOf, cutClients, cutToLimits, grouped, loadIds, makePlan, peers, quick, steps, thorough } from './lib/plan.mjs';
 import { makeResults, verdictOf } from './lib/results.mjs';
 import { printResults } from './lib/tables.mjs';
 
@@ -26,15 +25,20 @@ class UsageError extends Error {}
 
 async function main(words) {
   const options = readOptions(words);
-  const effort = options.quick ? quick : thorough;
+  const wanted = options.quick ? quick : thorough;
+  const limit = maxDescriptors();
+  const effort = { ...wanted, idleSteps: cutClients(wanted.idleSteps, limit), memory: cutClients(wanted.memory, limit) };
   const store = new Store(join(folder, options.quick ? 'quick' : 'runs'));
-  if (options.fresh) store.clear();
 
-  const { loads, cuts } = cutToLimits(maxDescriptors());
+  const { loads, cuts } = cutToLimits(limit);
   const servers = chooseServers(options);
-  const { jobs, leftOut } = makePlan({ servers, loads, knobs: listKnobs(), effort, only: options.only });
+  const isWhole = options.servers.length === 0;
+  const { jobs, leftOut } = makePlan({ servers, loads, knobs: listKnobs(), effort, only: options.only, isWhole });
   if (jobs.length === 0) throw new UsageError('nothing of this can be measured; --plan shows what can');
   for (const job of jobs) job.fingerprint = fingerprintOf(job, options);
+  const measures = !(options.report || options.publish || options.plan);
+  if (options.fresh && measures) store.clear();
+  if (options.publish) refusePart(jobs.filter((job) => !store.has(job)), options);
   const toDo = options.report || options.publish ? [] : jobs.filter((job) => !store.has(job));
   announce({ jobs, toDo, cuts, servers, options });
   if (options.plan) return 0;
@@ -55,7 +59,7 @@ async function main(words) {
     say(`interrupted; ${jobs.length - outcome.done - (jobs.length - toDo.length)} of ${jobs.length} measurements are left, and the same command goes on with them`);
     return 130;
   }
-  const isWrong = [...results.against_baseline, ...results.counted].some((entry) => entry.wrong_bytes > 0);
+  const isWrong = [...results.against_baseline, ...results.counted, ...results.knobs].some((entry) => entry.wrong_bytes > 0);
   return outcome.failed.length > 0 || isWrong ? 1 : 0;
 }
 
@@ -97,6 +101,14 @@ function chooseServers({ servers: wanted }) {
   return here.filter((name) => name === baseline || wanted.includes(name));
 }
 
+// What is published is a whole run of today's programs.
+function refusePart(missing, options) {
+  if (options.quick || options.only.length > 0 || options.servers.length > 0) throw new UsageError('--publish is for a whole run: no --quick, --only or SERVER beside it');
+  if (missing.length > 0) {
+    throw new UsageError(`${missing.length} measurements of this build are missing, ${missing[0].id} for one: run ./learn bench, then publish`);
+  }
+}
+
 function listKnobs() {
   const { loads } = cutToLimits(maxDescriptors());
   const chooseLoads = (ids) => loads.filter(({ id }) => ids.includes(id));
@@ -109,7 +121,7 @@ function listKnobs() {
       name: name.slice(0, -'.patch'.length),
       chapter: field('Chapter'),
       title: field('Title'),
-      processors: field('Processors').split(' ').filter((number) => number === 'one' || cpus().length > 1),
+      processors: field('Processors').split(' ').filter((number) => number === 'one' || allowedProcessors().length > 1),
       loads: chooseLoads((field('Loads') ?? '64B-50').split(' ')),
     };
   });
@@ -190,7 +202,7 @@ function commandLineOf(job, options) {
   const server = job.server && commandOf(bin, job.server, job.load?.connections ?? job.connections ?? job.clients ?? 1);
   switch (job.kind) {
     case 'compare': return [`${bin}/compare`, commandOf(bin, baseline), server, ...compareWords(job), ...core];
-    case 'knob': return [`${bin}/compare`, `${bin}/${job.knob.chapter}`, knobPath(job), ...compareWords(job), ...(job.processors === 'two' ? ['--cores', '0,1'] : core)];
+    case 'knob': return [`${bin}/compare`, `${bin}/${job.knob.chapter}`, knobPath(job), ...compareWords(job), ...(job.processors === 'two' ? ['--cores', allowedProcessors().slice(0, 2).join()] : core)];
     case 'count': return [`${bin}/count-per-message`, server, '--connections', String(job.connections)];
     case 'memory': return [`${bin}/compare`, server, '--memory', String(job.clients), ...core];
     case 'idle': return [`${bin}/idle-clients`, server, '--steps', job.effort.idleSteps.join(), ...core];

@@ -24,6 +24,15 @@ export function maxDescriptors() {
   return hard === 'unlimited' ? 2 ** 20 : Number(hard);
 }
 
+// The numbers of the processors on which this process may run.
+export function allowedProcessors() {
+  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1];
+  return list.split(',').flatMap((part) => {
+    const [first, last = first] = part.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}
+
 function describeCompiler(buildFolder) {
   const path = /^CMAKE_CXX_COMPILER:[A-Z]+=(.*)$/m.exec(tryRead(`${buildFolder}/CMakeCache.txt`))?.[1];
   return path ? tryRun(path, ['--version']).split('\n')[0] : '';

@@ -40,6 +40,12 @@ export function cutToLimits(maxDescriptors) {
   return { loads, cuts };
 }
 
+// As many idle clients as the limit allows; the greatest numbers become that one.
+export function cutClients(numbers, maxDescriptors) {
+  const allowed = maxDescriptors - descriptorsOfOthers - 1; // one of them speaks
+  return [...new Set(numbers.map((number) => Math.min(number, allowed)))];
+}
+
 export function describeLoad({ connections, message_bytes: bytes, rate, reconnects }) {
   const size = bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`;
   if (reconnects) return `visits (connect, one echo of ${size}, close), ${connections} at a time`;
@@ -108,7 +114,7 @@ export function commandOf(bin, server, connections) {
 
 // The jobs in the order in which they are done: what most readers look for comes first, so that a run
 // which is broken off has it. Each has an `id`, which names its file, and `seconds` that it takes.
-export function makePlan({ servers, loads, knobs, effort, only }) {
+export function makePlan({ servers, loads, knobs, effort, only, isWhole = true }) {
   const jobs = [];
   const leftOut = [];
   const isWanted = (kind) => only.length === 0 || only.includes(kind);
@@ -118,7 +124,7 @@ export function makePlan({ servers, loads, knobs, effort, only }) {
       if (why) leftOut.push({ server, load: load.id, why });
       else jobs.push(compareJob(`${server}.${load.id}`, { server, load, effort }));
     }
-    if (load.id === '64B-50') jobs.push(...exactJobs({ servers, effort, isWanted }));
+    if (load.id === '64B-50') jobs.push(...exactJobs({ servers, effort, isWanted, leftOut }));
   }
   if (isWanted('idle')) {
     for (const server of servers) {
@@ -127,12 +133,16 @@ export function makePlan({ servers, loads, knobs, effort, only }) {
       else jobs.push({ kind: 'idle', id: `${server}.idle`, server, effort, seconds: idleSeconds(server, effort) });
     }
   }
-  if (isWanted('coroutine')) jobs.push({ kind: 'coroutine', id: 'coroutine', effort, seconds: 2 + effort.nops * 1.6 });
-  if (isWanted('knobs')) jobs.push(...knobs.flatMap((knob) => knobJobs(knob, effort)));
+  // Of some servers alone, only what was asked for by its name: the rest is not about one of them.
+  if (only.includes('coroutine') || (isWhole && isWanted('coroutine'))) jobs.push({ kind: 'coroutine', id: 'coroutine', effort, seconds: 2 + effort.nops * 1.6 });
+  if (isWanted('knobs')) {
+    const chosen = isWhole ? knobs : knobs.filter((knob) => servers.includes(knob.name) || (only.includes('knobs') && servers.includes(knob.chapter)));
+    jobs.push(...chosen.flatMap((knob) => knobJobs(knob, effort)));
+  }
   return { jobs, leftOut };
 }
 
-function exactJobs({ servers, effort, isWanted }) {
+function exactJobs({ servers, effort, isWanted, leftOut }) {
   const jobs = [];
   for (const server of servers) {
     if (isWanted('counted')) {
@@ -144,8 +154,9 @@ function exactJobs({ servers, effort, isWanted }) {
     }
     if (isWanted('memory') && !hindranceOfIdle(server)) {
       for (const clients of effort.memory) {
-        if (clients > 1000 && (hindranceOf(server, { connections: clients }))) continue;
-        jobs.push({ kind: 'memory', id: `${server}.memory-${clients}`, server, clients, seconds: 1 + clients / 4000 });
+        const why = hindranceOf(server, { connections: clients });
+        if (why) leftOut.push({ server, load: `memory of ${grouped(clients)} clients`, why });
+        else jobs.push({ kind: 'memory', id: `${server}.memory-${clients}`, server, clients, seconds: 1 + clients / 4000 });
       }
     }
   }

@@ -21,15 +21,15 @@ export function makeResults({ machine, settings, servers, loads, leftOut, runs }
     idle: of('idle').flatMap(({ job, output }) => output.map((entry) => ({
       server: job.server,
       steps: entry.steps.map(({ idle, us_per_echo: cost }) => ({ idle, us_per_echo: round(cost, 1) })),
-      ...(entry.end ? { end: hindranceOf(job.server, { connections: Infinity }) ?? entry.end } : {}),
+      ...(entry.end ? { end: reasonOfEnd(job, entry) } : {}),
     }))),
     coroutine: of('coroutine').flatMap(({ output }) => output.map((entry) => ({
       form: entry.form, at_once: entry.at_once, ns: round(entry.ns, 1), low: round(entry.low, 1), high: round(entry.high, 1),
     }))),
-    knobs: of('knob').map(({ job, date, output }) => ({
+    knobs: widenNulls(of('knob').map(({ job, date, output }) => ({
       name: job.knob.name, what: job.knob.title, against: job.knob.chapter, load: job.load.id, processors: job.processors, date,
       ...describeComparison(output),
-    })),
+    }))),
   };
 }
 
@@ -57,13 +57,20 @@ function describeComparison({ a, b, b_by_a: difference, null: null_, complete })
   };
 }
 
+// Why a row of idle clients ends: what the server was made for, or what it said when it took no more.
+function reasonOfEnd(job, { steps, end }) {
+  const next = job.effort.idleSteps[steps.length];
+  return (job.server.startsWith('peer-') ? undefined : hindranceOf(job.server, { connections: next })) ?? end;
+}
+
 // Each comparison has measured its null with one second process of the baseline. How far *processes* of the
 // same program lie apart, all the nulls of a load tell together: so each one's interval is widened until it holds
 // the medians of the others.
 function widenNulls(entries) {
   for (const key of ['server_null', 'whole_null']) {
-    for (const load of new Set(entries.map((entry) => entry.load))) {
-      const nulls = entries.filter((entry) => entry.load === load).map((entry) => entry[key]).filter(({ low }) => low !== null);
+    const kindOf = ({ load, against, processors }) => [load, against, processors].join();
+    for (const kind of new Set(entries.map(kindOf))) {
+      const nulls = entries.filter((entry) => kindOf(entry) === kind).map((entry) => entry[key]).filter(({ low }) => low !== null);
       const medians = nulls.map(({ median }) => median);
       for (const null_ of nulls) {
         null_.low = Math.min(null_.low, ...medians);
