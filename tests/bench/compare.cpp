@@ -34,6 +34,7 @@
 #include "bench/measured_server.hpp"
 #include "bench/statistics.hpp"
 #include "bench/system_calls.hpp"
+#include "bench/tool.hpp"
 #include "check.hpp"
 
 namespace {
@@ -378,6 +379,9 @@ void compare(Outcome& outcome, const Settings& settings) {
     } catch (const Interrupted&) {
         outcome.is_interrupted = true;
         outcome.is_complete = false;
+    } catch (...) {
+        show_progress("");
+        throw;
     }
     show_progress("");
 }
@@ -792,24 +796,5 @@ int run(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    cxxopts::Options options = describe_options();
-    Settings settings;
-    try {
-        const cxxopts::ParseResult given = options.parse(argc, argv);
-        if (given.count("help") > 0) {
-            std::cout << options.help({""});
-            return 0;
-        }
-        settings = read_settings(given);
-    } catch (const std::exception& error) {
-        std::cerr << "compare: " << error.what() << "\n\n" << options.help({""});
-        return 2;
-    }
-    try {
-        return run(settings);
-    } catch (const std::exception& error) {
-        show_progress("");
-        std::cerr << "error: " << error.what() << '\n';
-        return 1;
-    }
+    return run_tool("compare", describe_options(), argc, argv, read_settings, run);
 }

@@ -18,6 +18,7 @@
 #include "bench/limits.hpp"
 #include "bench/measured_server.hpp"
 #include "bench/per_message.hpp"
+#include "bench/tool.hpp"
 
 namespace {
 
@@ -155,23 +156,5 @@ int run(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    cxxopts::Options options = describe_options();
-    Settings settings;
-    try {
-        const cxxopts::ParseResult given = options.parse(argc, argv);
-        if (given.count("help") > 0) {
-            std::cout << options.help({""});
-            return 0;
-        }
-        settings = read_settings(given);
-    } catch (const std::exception& error) {
-        std::cerr << "count-per-message: " << error.what() << "\n\n" << options.help({""});
-        return 2;
-    }
-    try {
-        return run(settings);
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-        return 1;
-    }
+    return run_tool("count-per-message", describe_options(), argc, argv, read_settings, run);
 }

@@ -23,6 +23,7 @@
 #include "bench/load.hpp"
 #include "bench/measured_server.hpp"
 #include "bench/statistics.hpp"
+#include "bench/tool.hpp"
 
 namespace {
 
@@ -182,23 +183,5 @@ int run(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    cxxopts::Options options = describe_options();
-    Settings settings;
-    try {
-        const cxxopts::ParseResult given = options.parse(argc, argv);
-        if (given.count("help") > 0) {
-            std::cout << options.help({""});
-            return 0;
-        }
-        settings = read_settings(given);
-    } catch (const std::exception& error) {
-        std::cerr << "idle-clients: " << error.what() << "\n\n" << options.help({""});
-        return 2;
-    }
-    try {
-        return run(settings);
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-        return 1;
-    }
+    return run_tool("idle-clients", describe_options(), argc, argv, read_settings, run);
 }
