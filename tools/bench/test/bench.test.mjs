@@ -132,6 +132,21 @@ test('Ctrl-C keeps what was measured, and the next run goes on', async () => {
   assert.deepEqual(results().against_baseline.map(({ server, server_ratio: { median } }) => [server, median]), [['19-multishot', 0.9]]);
 });
 
+test('only a whole run is published', () => {
+  bench('16-io-uring', '--only', '64B-50');
+  const { status, stderr } = bench('--publish');
+  assert.equal(status, 2);
+  assert.match(stderr, /are missing/);
+  assert.equal(bench('--publish', '--only', '64B-50').status, 2);
+});
+
+test('what has been measured is forgotten only in order to measure', () => {
+  bench('16-io-uring', '--only', '64B-50');
+  for (const words of [['--plan', '--fresh'], ['--report', '--fresh'], ['99-none', '--fresh']]) bench(...words);
+  bench('16-io-uring', '--only', '64B-50');
+  assert.equal(calls().length, 1);
+});
+
 test('a wrong word is refused before anything is measured', () => {
   for (const words of [['--only', 'everything'], ['--core', 'x'], ['--no-such-option'], ['13-unknown'], ['--quick', '--only', 'knobs']]) {
     const { status, stderr } = bench(...words);
