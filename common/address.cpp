@@ -2,18 +2,22 @@
 
 #include <netdb.h>
 
-std::string to_string(const Address& address) {
-    char host[NI_MAXHOST];
-    char port[NI_MAXSERV];
+#include <cstdio>
+
+AddressText::AddressText(const Address& address) noexcept {
+    std::array<char, INET6_ADDRSTRLEN + IF_NAMESIZE> host;
+    std::array<char, sizeof "65535"> port;
     // NI_NUMERICHOST: no question to the name service, which could take seconds.
-    const int failure =
-        ::getnameinfo(reinterpret_cast<const sockaddr*>(&address.storage), address.length, host,
-                      sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    const int failure = ::getnameinfo(reinterpret_cast<const sockaddr*>(&address.storage),
+                                      address.length, host.data(), host.size(), port.data(),
+                                      port.size(), NI_NUMERICHOST | NI_NUMERICSERV);
+    const char* form = address.storage.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s";
     if (failure != 0) {
-        return "an unknown address";
+        form = "an unknown address";
     }
-    if (address.storage.ss_family == AF_INET6) {
-        return "[" + std::string(host) + "]:" + port;
-    }
-    return std::string(host) + ":" + port;
+    std::snprintf(text_.data(), text_.size(), form, host.data(), port.data());
+}
+
+std::string to_string(const Address& address) {
+    return std::string(std::string_view(to_text(address)));
 }

@@ -1,9 +1,13 @@
 // The address of one end of a connection.
 #pragma once
 
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <string>
+#include <string_view>
 
 /// Room for a socket address of any family, in the form in which accept(2), getsockname(2) and
 /// getpeername(2) fill one in: the length goes in as the room there is and comes out as the room
@@ -16,6 +20,24 @@ struct Address {
     sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
+/// An address as people write it, in room of its own: to speak of a client takes no memory that
+/// there may not be.
+class AddressText {
+public:
+    explicit AddressText(const Address& address) noexcept;
+
+    operator std::string_view() const { return text_.data(); }
+
+private:
+    // "[", an IPv6 address, "%" and an interface, "]:", a port, and the 0 of INET6_ADDRSTRLEN.
+    std::array<char, INET6_ADDRSTRLEN + IF_NAMESIZE + 9> text_;
+};
+
 /// `127.0.0.1:9877`, or `[::1]:9877` for IPv6 (RFC 3986's brackets keep the two kinds of colon
 /// apart).
+inline AddressText to_text(const Address& address) noexcept {
+    return AddressText(address);
+}
+
+/// The same as a string.
 std::string to_string(const Address& address);

@@ -27,6 +27,18 @@ void require_standard_descriptors() {
     }
 }
 
+/// A program inherits which signals are blocked or ignored. What the chapters rely on is set here:
+/// that signals come through, that a child's end can be waited for (SIGCHLD), and that SIGTERM ends
+/// a process.
+void take_default_signals() {
+    for (const int number : {SIGCHLD, SIGTERM}) {
+        check(::signal(number, SIG_DFL) == SIG_ERR ? -1 : 0, "signal");
+    }
+    sigset_t none;
+    ::sigemptyset(&none);
+    check(::sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask");
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv, const std::function<void(const Options&)>& serve) {
@@ -37,31 +49,11 @@ int run_program(int argc, char** argv, const std::vector<Option>& of_this_chapte
                 const std::function<void(const Options&)>& serve) {
     try {
         require_standard_descriptors();
+        take_default_signals();
         serve(parse_options(argc, argv, of_this_chapter));
         return EXIT_SUCCESS;
     } catch (const std::exception& error) {
-        report(std::string("error: ") + error.what());
+        report({"error: ", error.what()});
         return EXIT_FAILURE;
     }
-}
-
-void report(const std::string& line) {
-    const int saved_errno = errno;
-    const std::string text = line + '\n';
-
-    // When stderr is a pipe whose reader has left, this write raises SIGPIPE. No reason to end:
-    // with the signal blocked the write fails instead, and the signal is taken away before it is
-    // let through again.
-    sigset_t pipe_signal;
-    sigset_t before;
-    ::sigemptyset(&pipe_signal);
-    ::sigaddset(&pipe_signal, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    if (::write(STDERR_FILENO, text.data(), text.size()) == -1 && errno == EPIPE) {
-        const timespec at_once{};
-        ::sigtimedwait(&pipe_signal, nullptr, &at_once);
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-
-    errno = saved_errno;
 }

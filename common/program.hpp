@@ -2,7 +2,8 @@
 #pragma once
 
 #include <functional>
-#include <string>
+#include <initializer_list>
+#include <string_view>
 #include <vector>
 
 #include "options.hpp"
@@ -16,6 +17,11 @@ int run_program(int argc, char** argv, const std::function<void(const Options&)>
 int run_program(int argc, char** argv, const std::vector<Option>& of_this_chapter,
                 const std::function<void(const Options&)>& serve);
 
-/// Prints one line to stderr, with a single write, so that the lines of several processes or
-/// threads never mix. Never fails, never raises SIGPIPE, and leaves errno as it was.
-void report(const std::string& line);
+/// Prints one line to stderr, made of `parts`: report({"client ", name, ": ", reason}). A line is
+/// cut at PIPE_BUF bytes, and written at once, so that the lines of several processes or threads
+/// never mix.
+///
+/// Never fails, never allocates, raises no signal, and leaves errno as it was. It never waits
+/// either: a line for which stderr has no room (a pipe that is not read, a terminal stopped with
+/// Ctrl-S) is dropped, and the next line that finds room says how many were.
+void report(std::initializer_list<std::string_view> parts) noexcept;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <span>
 #include <thread>
@@ -63,8 +64,8 @@ Client accept_client(const Fd& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -73,18 +74,18 @@ Client accept_client(const Fd& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: break;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: give others
-            // the time to end.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(reported, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 std::this_thread::sleep_for(accept_pause);
                 break;
@@ -99,7 +100,7 @@ void serve_client(const Client& client) {
     try {
         echo(client.fd);
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report({"client ", to_text(client.address), ": ", error.what()});
     }
 }
 

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
+#include <exception>
 #include <string>
 #include <thread>
 #include <utility>
@@ -70,9 +72,9 @@ void serve(const Fd& listener, const std::vector<std::string>& command) {
         }
         if (child == -1) {
             // A limit on processes, or no memory: this client is turned away and the others stay.
-            const int error = errno;  // to_string() makes calls of its own.
-            report("client " + to_string(client.address) +
-                   " turned away: " + failed_call(error, "fork").what());
+            const int error = errno;  // to_text() makes calls of its own.
+            report(
+                {"client ", to_text(client.address), " turned away: fork: ", std::strerror(error)});
         }
     }  // ~Fd closes the parent's copy. The connection lives on in the child's.
 }
@@ -92,8 +94,8 @@ Client accept_client(const Fd& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -102,18 +104,18 @@ Client accept_client(const Fd& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: break;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: give others
-            // the time to end.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(reported, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 std::this_thread::sleep_for(accept_pause);
                 break;
@@ -126,21 +128,22 @@ Client accept_client(const Fd& listener) {
 /// Turns this process into the program that serves the client, with the client's socket as its
 /// stdin and stdout. Of what the server has opened it gets nothing but that.
 void become(std::vector<std::string> command, const Client& client) {
-    std::vector<char*> arguments;
-    for (std::string& word : command) {
-        arguments.push_back(word.data());
+    try {
+        std::vector<char*> arguments;
+        for (std::string& word : command) {
+            arguments.push_back(word.data());
+        }
+        arguments.push_back(nullptr);
+
+        // The copies that dup2() makes stay open across exec. Listener and client have the flag
+        // close-on-exec: the kernel closes them when exec has succeeded.
+        check(::dup2(client.fd.get(), STDIN_FILENO), "dup2");
+        check(::dup2(client.fd.get(), STDOUT_FILENO), "dup2");
+        // It comes back only when it has failed.
+        check(::execvp(arguments.front(), arguments.data()), "exec", command.front());
+    } catch (const std::exception& error) {
+        report({"client ", to_text(client.address), ": ", error.what()});
     }
-    arguments.push_back(nullptr);
-
-    // The copies that dup2() makes stay open across exec. Listener and client have the flag
-    // close-on-exec: the kernel closes them when exec has succeeded.
-    check(::dup2(client.fd.get(), STDIN_FILENO), "dup2");
-    check(::dup2(client.fd.get(), STDOUT_FILENO), "dup2");
-    ::execvp(arguments.front(), arguments.data());
-
-    // Still here: exec comes back only when it has failed. 127 is what a shell exits with then.
-    const int error = errno;  // to_string() makes calls of its own.
-    report("client " + to_string(client.address) + ": " +
-           failed_call(error, "exec", command.front()).what());
+    // Not back into the parent's code. 127 is what a shell exits with when it can start nothing.
     ::_exit(127);
 }

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -15,6 +14,7 @@
 #include <cstring>
 #include <exception>
 #include <span>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -22,6 +22,7 @@
 #include "check.hpp"
 #include "fd.hpp"
 #include "listener.hpp"
+#include "processors.hpp"
 #include "program.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
@@ -35,6 +36,8 @@ struct Client {
 
 void supervise(const Fd& listener, int worker_count);
 void start_worker(const Fd& listener);
+std::string describe(int status);
+[[noreturn]] void work(const Fd& listener, pid_t parent);
 void serve(const Fd& listener);
 Client accept_client(const Fd& listener);
 void serve_client(const Client& client);
@@ -43,7 +46,7 @@ std::size_t receive(const Fd& client, std::span<char> buffer);
 void send_all(const Fd& client, std::span<const char> bytes);
 
 int main(int argc, char** argv) {
-    int worker_count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    int worker_count = count_allowed_processors();
     const Option workers =
         number_option("workers", "COUNT", "processes that serve", worker_count, 1, 1000);
     return run_program(argc, argv, {workers}, [&worker_count](const Options& options) {
@@ -65,9 +68,7 @@ void supervise(const Fd& listener, int worker_count) {
             continue;
         }
         check(worker, "waitpid");
-        report("worker " + std::to_string(worker) + " has ended: " +
-               (WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status))
-                                    : "exit code " + std::to_string(WEXITSTATUS(status))));
+        report({"worker ", std::to_string(worker), " has ended: ", describe(status)});
         // Replaced at once, a worker that dies as soon as it starts would cost thousands of forks a
         // second.
         std::this_thread::sleep_for(restart_pause);
@@ -75,16 +76,32 @@ void supervise(const Fd& listener, int worker_count) {
     }
 }
 
+/// How a worker has ended, by what waitpid() says of it.
+std::string describe(int status) {
+    return WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status))
+                               : "exit code " + std::to_string(WEXITSTATUS(status));
+}
+
 /// Starts a worker, however long it takes until there can be one more process.
 void start_worker(const Fd& listener) {
     const pid_t parent = ::getpid();
+    bool reported = false;
     pid_t worker = ::fork();
     while (worker == -1) {
-        report(failed_call(errno, "fork, trying again").what());
+        if (!std::exchange(reported, true)) {
+            report({"fork, trying again: ", std::strerror(errno)});
+        }
         std::this_thread::sleep_for(restart_pause);
         worker = ::fork();
     }
     if (worker == 0) {
+        work(listener, parent);
+    }
+}
+
+/// A worker's life, which never leads back into the parent's code.
+void work(const Fd& listener, pid_t parent) {
+    try {
         // A worker ends with its parent, however the parent ends: prctl(2). It has this signal from
         // the kernel, so SIGKILL, which leaves the parent no time to tell anybody, makes no
         // orphans.
@@ -93,7 +110,10 @@ void start_worker(const Fd& listener) {
             ::_exit(EXIT_SUCCESS);  // The parent had ended before the kernel knew of our wish.
         }
         serve(listener);
+    } catch (const std::exception& error) {
+        report({"error: ", error.what()});
     }
+    ::_exit(EXIT_FAILURE);
 }
 
 /// Serves one client after another, for ever. Each worker does; the kernel hands each client to
@@ -120,8 +140,8 @@ Client accept_client(const Fd& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -130,18 +150,18 @@ Client accept_client(const Fd& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: break;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: give others
-            // the time to end.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(reported, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 std::this_thread::sleep_for(accept_pause);
                 break;
@@ -156,7 +176,7 @@ void serve_client(const Client& client) {
     try {
         echo(client.fd);
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report({"client ", to_text(client.address), ": ", error.what()});
     }
 }
 

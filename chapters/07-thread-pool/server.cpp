@@ -3,12 +3,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -22,6 +22,7 @@
 #include "check.hpp"
 #include "fd.hpp"
 #include "listener.hpp"
+#include "processors.hpp"
 #include "program.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
@@ -72,7 +73,7 @@ std::size_t receive(const Fd& client, std::span<char> buffer);
 void send_all(const Fd& client, std::span<const char> bytes);
 
 int main(int argc, char** argv) {
-    int worker_count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    int worker_count = count_allowed_processors();
     int capacity = 64;
     const Option workers =
         number_option("workers", "COUNT", "threads that serve", worker_count, 1, 10000);
@@ -106,7 +107,14 @@ void start_workers(int count, const std::shared_ptr<ClientQueue>& queue) {
 /// Accepts clients for ever. When the queue is full it waits, and clients wait in the accept queue.
 void serve(const Fd& listener, ClientQueue& queue) {
     while (true) {
-        queue.push(accept_client(listener));
+        Client client = accept_client(listener);
+        const Address address = client.address;
+        try {
+            queue.push(std::move(client));
+        } catch (const std::exception& error) {
+            // No memory: this client is turned away and the others stay.
+            report({"client ", to_text(address), " turned away: ", error.what()});
+        }
     }
 }
 
@@ -125,8 +133,8 @@ Client accept_client(const Fd& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -135,18 +143,18 @@ Client accept_client(const Fd& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: break;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: give others
-            // the time to end.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(reported, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 std::this_thread::sleep_for(accept_pause);
                 break;
@@ -161,7 +169,7 @@ void serve_client(const Client& client) {
     try {
         echo(client.fd);
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report({"client ", to_text(client.address), ": ", error.what()});
     }
 }
 

@@ -9,12 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <iterator>
 #include <optional>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -29,7 +29,7 @@ constexpr timeval accept_pause{.tv_sec = 0, .tv_usec = 100'000};
 
 struct Listener {
     Fd fd;
-    bool has_shortage = false;  ///< no descriptor or no memory for the next client, when last tried
+    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
 };
 
 struct Client {
@@ -146,8 +146,8 @@ std::optional<Client> accept_client(Listener& listener) {
             // Nobody is waiting.
             case EAGAIN: listener.has_shortage = false; return std::nullopt;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already: it has the next turn.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -156,18 +156,18 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: return std::nullopt;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: go on with
-            // those who are here.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: go on
+            // with those who are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(listener.has_shortage, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 return std::nullopt;
 
@@ -179,12 +179,12 @@ std::optional<Client> accept_client(Listener& listener) {
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
 void add_client(Client client, Connections& connections) {
     const int fd = client.fd.get();
-    const std::string name = to_string(client.address);
+    const Address address = client.address;
     try {
         require_room_in_set(client.fd);
         connections.try_emplace(fd, std::move(client));
     } catch (const std::exception& error) {
-        report("client " + name + " turned away: " + error.what());
+        report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
@@ -194,7 +194,7 @@ bool serve_client(Connection& connection) {
     try {
         return echo(connection);
     } catch (const std::exception& error) {
-        report("client " + to_string(connection.client.address) + ": " + error.what());
+        report({"client ", to_text(connection.client.address), ": ", error.what()});
         return false;
     }
 }

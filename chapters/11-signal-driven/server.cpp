@@ -8,10 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <span>
-#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -28,7 +28,7 @@ constexpr int signals_at_once = 64;
 
 struct Listener {
     Fd fd;
-    bool has_shortage = false;  ///< no descriptor or no memory for the next client, when last tried
+    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
     bool is_ready = true;       ///< not known to have nobody waiting
 };
 
@@ -56,10 +56,11 @@ using Ready = std::vector<int>;  // the descriptors of those who are ready, each
 void make_nonblocking(const Fd& fd);
 sigset_t block_signals();
 void send_signals_for(const Fd& fd);
-void serve(Listener& listener);
+void serve(Listener& listener, const sigset_t& signals);
 void take_signals(const sigset_t& signals, Listener& listener, Connections& connections,
                   Ready& ready);
 void set_ready(Connection& connection, Ready& ready);
+void make_room(Ready& ready, std::size_t clients);
 std::optional<Client> accept_client(Listener& listener);
 void add_client(Client client, Connections& connections, Ready& ready);
 bool serve_client(Connection& connection);
@@ -71,8 +72,10 @@ int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Listener listener{listen_on(options)};
         make_nonblocking(listener.fd);
+        const sigset_t signals = block_signals();
+        send_signals_for(listener.fd);
         announce(listener.fd);
-        serve(listener);
+        serve(listener, signals);
     });
 }
 
@@ -103,14 +106,14 @@ void send_signals_for(const Fd& fd) {
 }
 
 /// Sleeps until somebody is ready, then gives those who are their turn; for ever.
-void serve(Listener& listener) {
-    const sigset_t signals = block_signals();
-    send_signals_for(listener.fd);
+void serve(Listener& listener, const sigset_t& signals) {
     Connections connections;
     Ready ready;
     while (true) {
         take_signals(signals, listener, connections, ready);
-        for (const int fd : std::exchange(ready, {})) {
+        const std::size_t turns = ready.size();
+        for (std::size_t i = 0; i < turns; ++i) {
+            const int fd = ready[i];
             Connection& connection = connections.at(fd);
             if (!serve_client(connection)) {
                 connections.erase(fd);
@@ -118,6 +121,7 @@ void serve(Listener& listener) {
                 ready.push_back(fd);  // Another turn, after the others have had theirs.
             }
         }
+        ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(turns));
         if (listener.is_ready) {
             if (std::optional<Client> client = accept_client(listener)) {
                 add_client(std::move(*client), connections, ready);
@@ -165,6 +169,14 @@ void set_ready(Connection& connection, Ready& ready) {
     }
 }
 
+/// Makes room for every client to have its turn and to be noted for another one, so that noting
+/// it never needs memory that there may not be.
+void make_room(Ready& ready, std::size_t clients) {
+    if (ready.capacity() < 2 * clients) {
+        ready.reserve(4 * clients);
+    }
+}
+
 /// The next client, or nothing when none can be had now. Throws std::system_error only when the
 /// listener itself is broken.
 std::optional<Client> accept_client(Listener& listener) {
@@ -187,8 +199,8 @@ std::optional<Client> accept_client(Listener& listener) {
                 listener.is_ready = false;
                 return std::nullopt;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already: it has the next turn.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -197,18 +209,18 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: return std::nullopt;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: go on with
-            // those who are here.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: go on
+            // with those who are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(listener.has_shortage, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 return std::nullopt;
 
@@ -220,14 +232,15 @@ std::optional<Client> accept_client(Listener& listener) {
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
 void add_client(Client client, Connections& connections, Ready& ready) {
     const int fd = client.fd.get();
-    const std::string name = to_string(client.address);
+    const Address address = client.address;
     try {
         send_signals_for(client.fd);
         const auto [entry, is_new] = connections.try_emplace(fd, std::move(client));
+        make_room(ready, connections.size());
         set_ready(entry->second, ready);  // What came before send_signals_for() gave no signal.
     } catch (const std::exception& error) {
         connections.erase(fd);
-        report("client " + name + " turned away: " + error.what());
+        report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
@@ -237,7 +250,7 @@ bool serve_client(Connection& connection) {
     try {
         return echo(connection);
     } catch (const std::exception& error) {
-        report("client " + to_string(connection.client.address) + ": " + error.what());
+        report({"client ", to_text(connection.client.address), ": ", error.what()});
         return false;
     }
 }

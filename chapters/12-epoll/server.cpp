@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <span>
-#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -28,7 +28,7 @@ constexpr int events_at_once = 64;
 
 struct Listener {
     Fd fd;
-    bool has_shortage = false;  ///< no descriptor or no memory for the next client, when last tried
+    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
     std::uint32_t watched_events = EPOLLIN;  ///< what epoll has been told to report
 };
 
@@ -53,14 +53,14 @@ struct Connection {
 using Connections = std::unordered_map<int, Connection>;  // by descriptor
 
 void make_nonblocking(const Fd& fd);
-void serve(Listener& listener);
+void serve(Listener& listener, const Fd& epoll);
 void control(const Fd& epoll, int operation, const Fd& fd, std::uint32_t events);
 void watch(const Fd& epoll, const Fd& fd, std::uint32_t& watched_events, std::uint32_t events);
 std::optional<Client> accept_client(Listener& listener);
 void add_client(Client client, Connections& connections, const Fd& epoll);
 std::uint32_t awaited_events(const Listener& listener);
 std::uint32_t awaited_events(const Connection& connection);
-bool serve_client(Connection& connection);
+bool serve_client(Connection& connection, const Fd& epoll);
 bool echo(Connection& connection);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
 std::size_t send_some(const Fd& client, std::span<const char> bytes);
@@ -69,8 +69,10 @@ int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Listener listener{listen_on(options)};
         make_nonblocking(listener.fd);
+        const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
+        control(epoll, EPOLL_CTL_ADD, listener.fd, listener.watched_events);
         announce(listener.fd);
-        serve(listener);
+        serve(listener, epoll);
     });
 }
 
@@ -81,10 +83,8 @@ void make_nonblocking(const Fd& fd) {
 }
 
 /// Sleeps until somebody is ready, then gives those who are their turn; for ever.
-void serve(Listener& listener) {
+void serve(Listener& listener, const Fd& epoll) {
     Connections connections;
-    const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
-    control(epoll, EPOLL_CTL_ADD, listener.fd, listener.watched_events);
     std::array<epoll_event, events_at_once> events;
     while (true) {
         // A shortage may end without an event: then look again after a while.
@@ -103,11 +103,7 @@ void serve(Listener& listener) {
                 is_client_waiting = true;
                 continue;
             }
-            Connection& connection = connections.at(fd);
-            if (serve_client(connection)) {
-                watch(epoll, connection.client.fd, connection.watched_events,
-                      awaited_events(connection));
-            } else {
+            if (!serve_client(connections.at(fd), epoll)) {
                 connections.erase(fd);  // Closed, it leaves epoll's list by itself.
             }
         }
@@ -154,8 +150,8 @@ std::optional<Client> accept_client(Listener& listener) {
             // Nobody is waiting.
             case EAGAIN: listener.has_shortage = false; return std::nullopt;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already: it has the next turn.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -164,18 +160,18 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: return std::nullopt;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: go on with
-            // those who are here.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: go on
+            // with those who are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(listener.has_shortage, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 return std::nullopt;
 
@@ -187,14 +183,14 @@ std::optional<Client> accept_client(Listener& listener) {
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
 void add_client(Client client, Connections& connections, const Fd& epoll) {
     const int fd = client.fd.get();
-    const std::string name = to_string(client.address);
+    const Address address = client.address;
     try {
         const auto [entry, is_new] = connections.try_emplace(fd, std::move(client));
         const Connection& connection = entry->second;
         control(epoll, EPOLL_CTL_ADD, connection.client.fd, connection.watched_events);
     } catch (const std::exception& error) {
         connections.erase(fd);
-        report("client " + name + " turned away: " + error.what());
+        report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
@@ -214,11 +210,15 @@ std::uint32_t awaited_events(const Connection& connection) {
 
 /// One client's turn. Returns whether the client stays; whatever goes wrong on its connection ends
 /// this client alone.
-bool serve_client(Connection& connection) {
+bool serve_client(Connection& connection, const Fd& epoll) {
     try {
-        return echo(connection);
+        if (!echo(connection)) {
+            return false;
+        }
+        watch(epoll, connection.client.fd, connection.watched_events, awaited_events(connection));
+        return true;
     } catch (const std::exception& error) {
-        report("client " + to_string(connection.client.address) + ": " + error.what());
+        report({"client ", to_text(connection.client.address), ": ", error.what()});
         return false;
     }
 }

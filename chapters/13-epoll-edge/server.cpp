@@ -8,10 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <span>
-#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -29,7 +29,7 @@ constexpr int steps_at_once = 4;
 
 struct Listener {
     Fd fd;
-    bool has_shortage = false;  ///< no descriptor or no memory for the next client, when last tried
+    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
     bool is_ready = false;  ///< an event has come, and accept() has not failed with EAGAIN since
 };
 
@@ -55,11 +55,12 @@ using Connections = std::unordered_map<int, Connection>;  // by descriptor
 using Ready = std::vector<int>;  // the descriptors of those who are ready, each of them once
 
 void make_nonblocking(const Fd& fd);
-void serve(Listener& listener);
+void serve(Listener& listener, const Fd& epoll);
 void watch(const Fd& epoll, const Fd& fd);
 void take_events(const Fd& epoll, Listener& listener, Connections& connections, Ready& ready);
+void make_room(Ready& ready, std::size_t clients);
 std::optional<Client> accept_client(Listener& listener);
-void add_client(Client client, Connections& connections, const Fd& epoll);
+void add_client(Client client, Connections& connections, Ready& ready, const Fd& epoll);
 bool serve_client(Connection& connection);
 bool echo(Connection& connection);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
@@ -69,8 +70,10 @@ int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Listener listener{listen_on(options)};
         make_nonblocking(listener.fd);
+        const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
+        watch(epoll, listener.fd);
         announce(listener.fd);
-        serve(listener);
+        serve(listener, epoll);
     });
 }
 
@@ -81,14 +84,14 @@ void make_nonblocking(const Fd& fd) {
 }
 
 /// Sleeps until somebody is ready, then gives those who are their turn; for ever.
-void serve(Listener& listener) {
+void serve(Listener& listener, const Fd& epoll) {
     Connections connections;
-    const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
-    watch(epoll, listener.fd);
     Ready ready;
     while (true) {
         take_events(epoll, listener, connections, ready);
-        for (const int fd : std::exchange(ready, {})) {
+        const std::size_t turns = ready.size();
+        for (std::size_t i = 0; i < turns; ++i) {
+            const int fd = ready[i];
             Connection& connection = connections.at(fd);
             if (!serve_client(connection)) {
                 connections.erase(fd);  // Closed, it leaves epoll's list by itself.
@@ -96,9 +99,10 @@ void serve(Listener& listener) {
                 ready.push_back(fd);  // Another turn, after the others have had theirs.
             }
         }
+        ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(turns));
         if (listener.is_ready) {
             if (std::optional<Client> client = accept_client(listener)) {
-                add_client(std::move(*client), connections, epoll);
+                add_client(std::move(*client), connections, ready, epoll);
             }
         }
     }
@@ -141,6 +145,14 @@ void take_events(const Fd& epoll, Listener& listener, Connections& connections, 
     }
 }
 
+/// Makes room for every client to have its turn and to be noted for another one, so that noting
+/// it never needs memory that there may not be.
+void make_room(Ready& ready, std::size_t clients) {
+    if (ready.capacity() < 2 * clients) {
+        ready.reserve(4 * clients);
+    }
+}
+
 /// The next client, or nothing when none can be had now. Throws std::system_error only when the
 /// listener itself is broken.
 std::optional<Client> accept_client(Listener& listener) {
@@ -163,8 +175,8 @@ std::optional<Client> accept_client(Listener& listener) {
                 listener.is_ready = false;
                 return std::nullopt;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already: it has the next turn.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -173,18 +185,18 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: return std::nullopt;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: go on with
-            // those who are here.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: go on
+            // with those who are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(listener.has_shortage, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 return std::nullopt;
 
@@ -194,15 +206,16 @@ std::optional<Client> accept_client(Listener& listener) {
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, Connections& connections, const Fd& epoll) {
+void add_client(Client client, Connections& connections, Ready& ready, const Fd& epoll) {
     const int fd = client.fd.get();
-    const std::string name = to_string(client.address);
+    const Address address = client.address;
     try {
         const auto [entry, is_new] = connections.try_emplace(fd, std::move(client));
+        make_room(ready, connections.size());
         watch(epoll, entry->second.client.fd);  // What has come already is reported, too.
     } catch (const std::exception& error) {
         connections.erase(fd);
-        report("client " + name + " turned away: " + error.what());
+        report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
@@ -212,7 +225,7 @@ bool serve_client(Connection& connection) {
     try {
         return echo(connection);
     } catch (const std::exception& error) {
-        report("client " + to_string(connection.client.address) + ": " + error.what());
+        report({"client ", to_text(connection.client.address), ": ", error.what()});
         return false;
     }
 }

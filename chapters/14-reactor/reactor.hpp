@@ -53,6 +53,7 @@ private:
         bool is_ready = false;  ///< is in ready_ or in paused_, or has its turn
     };
 
+    void make_room();
     void take_events();
 
     static constexpr int events_at_once = 64;
@@ -65,6 +66,7 @@ private:
 };
 
 inline void Reactor::watch(const Fd& fd, Callback callback) {
+    make_room();
     const auto [entry, is_new] = watched_.try_emplace(fd.get(), Watched{std::move(callback)});
     assert(is_new);
     epoll_event event{};
@@ -77,9 +79,23 @@ inline void Reactor::watch(const Fd& fd, Callback callback) {
     }
 }
 
+/// Makes room for one more descriptor to have its turn and to be noted for another one, so that
+/// noting it never needs memory that there may not be.
+inline void Reactor::make_room() {
+    const std::size_t descriptors = watched_.size() + 1;
+    if (ready_.capacity() < 2 * descriptors) {
+        ready_.reserve(4 * descriptors);
+    }
+    if (paused_.capacity() < descriptors) {
+        paused_.reserve(2 * descriptors);
+    }
+}
+
 inline void Reactor::run_once() {
     take_events();
-    for (const int fd : std::exchange(ready_, {})) {
+    const std::size_t turns = ready_.size();
+    for (std::size_t i = 0; i < turns; ++i) {
+        const int fd = ready_[i];
         Watched& watched = watched_.at(fd);
         switch (watched.callback()) {
             case Next::event: watched.is_ready = false; break;
@@ -88,6 +104,7 @@ inline void Reactor::run_once() {
             case Next::end: watched_.erase(fd); break;
         }
     }
+    ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(turns));
 }
 
 /// Notes who has become ready.

@@ -7,11 +7,11 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "address.hpp"
@@ -26,7 +26,8 @@ constexpr int steps_at_once = 4;
 
 struct Listener {
     Fd fd;
-    bool has_shortage = false;  ///< no descriptor or no memory for the next client, when last tried
+    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
+    bool is_ready = false;  ///< an event has come, and accept() has not failed with EAGAIN since
 };
 
 struct Client {
@@ -47,7 +48,6 @@ struct Connection {
 };
 
 void make_nonblocking(const Fd& fd);
-void serve(Listener& listener);
 Next accept_and_watch(Listener& listener, Reactor& reactor);
 std::optional<Client> accept_client(Listener& listener);
 void add_client(Client client, Reactor& reactor);
@@ -60,8 +60,12 @@ int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Listener listener{listen_on(options)};
         make_nonblocking(listener.fd);
+        Reactor reactor;
+        reactor.watch(listener.fd, [&] { return accept_and_watch(listener, reactor); });
         announce(listener.fd);
-        serve(listener);
+        while (true) {
+            reactor.run_once();
+        }
     });
 }
 
@@ -71,23 +75,16 @@ void make_nonblocking(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
 }
 
-/// Has clients taken in whenever there are some; for ever.
-void serve(Listener& listener) {
-    Reactor reactor;
-    reactor.watch(listener.fd, [&] { return accept_and_watch(listener, reactor); });
-    while (true) {
-        reactor.run_once();
-    }
-}
-
 /// The listener's turn: takes in the next client.
 Next accept_and_watch(Listener& listener, Reactor& reactor) {
+    listener.is_ready = true;
     if (std::optional<Client> client = accept_client(listener)) {
         add_client(std::move(*client), reactor);
-        return Next::turn;
     }
-    // A shortage may end without an event: then look again after a while.
-    return listener.has_shortage ? Next::pause : Next::event;
+    if (listener.has_shortage) {
+        return Next::pause;  // It may end without an event: then look again after a while.
+    }
+    return listener.is_ready ? Next::turn : Next::event;
 }
 
 /// The next client, or nothing when none can be had now. Throws std::system_error only when the
@@ -107,10 +104,13 @@ std::optional<Client> accept_client(Listener& listener) {
             case EINTR: break;
 
             // Nobody is waiting.
-            case EAGAIN: listener.has_shortage = false; return std::nullopt;
+            case EAGAIN:
+                listener.has_shortage = false;
+                listener.is_ready = false;
+                return std::nullopt;
 
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already: it has the next turn.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -119,18 +119,18 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: return std::nullopt;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: go on with
-            // those who are here.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: go on
+            // with those who are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(listener.has_shortage, true)) {
-                    report(failed_call(errno, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(errno)});
                 }
                 return std::nullopt;
 
@@ -141,13 +141,13 @@ std::optional<Client> accept_client(Listener& listener) {
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
 void add_client(Client client, Reactor& reactor) {
-    const std::string name = to_string(client.address);
+    const Address address = client.address;
     try {
         // The callback owns the connection: both end together, with Next::end.
         const auto connection = std::make_shared<Connection>(std::move(client));
         reactor.watch(connection->client.fd, [connection] { return serve_client(*connection); });
     } catch (const std::exception& error) {
-        report("client " + name + " turned away: " + error.what());
+        report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
@@ -156,7 +156,7 @@ Next serve_client(Connection& connection) {
     try {
         return echo(connection);
     } catch (const std::exception& error) {
-        report("client " + to_string(connection.client.address) + ": " + error.what());
+        report({"client ", to_text(connection.client.address), ": ", error.what()});
         return Next::end;
     }
 }

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "address.hpp"
@@ -45,11 +45,11 @@ int main(int argc, char** argv) {
 Task<> serve(IoContext& io, const Acceptor& acceptor) {
     while (true) {
         Client client = co_await accept_client(io, acceptor);
-        const std::string name = to_string(client.address);
+        const Address address = client.address;
         try {
             io.start(serve_client(io, std::move(client)));
         } catch (const std::exception& error) {
-            report("client " + name + " turned away: " + error.what());
+            report({"client ", to_text(address), " turned away: ", error.what()});
         }
     }
 }
@@ -65,8 +65,8 @@ Task<Client> accept_client(IoContext& io, const Acceptor& acceptor) {
             co_return client;
         }
         switch (-fd) {
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -75,18 +75,18 @@ Task<Client> accept_client(IoContext& io, const Acceptor& acceptor) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: break;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: give others
-            // the time to end.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(reported, true)) {
-                    report(failed_call(-fd, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(-fd)});
                 }
                 co_await io.sleep_for(accept_pause);
                 break;
@@ -102,7 +102,7 @@ Task<> serve_client(IoContext& io, Client client) {
         const Socket socket(io, std::move(client.fd));
         co_await echo(socket);
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report({"client ", to_text(client.address), ": ", error.what()});
     }
 }
 

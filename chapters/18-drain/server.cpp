@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <span>
@@ -87,7 +88,7 @@ Task<> serve(IoContext& io, Fd listener, Fd signals, Patience patience) {
     stop.request_stop();
     const bool all_have_finished = co_await clients.ended(patience.drain);
     if (!all_have_finished) {
-        report("drain: " + std::to_string(clients.size()) + " evicted");
+        report({"drain: ", std::to_string(clients.size()), " evicted"});
     }
 }  // Whoever has not finished is a coroutine of `clients`, and is destroyed with it.
 
@@ -101,11 +102,11 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
         if (!client) {
             co_return;
         }
-        const std::string name = to_string(client->address);
+        const Address address = client->address;
         try {
             clients.start(serve_client(io, std::move(*client), patience, stop));
         } catch (const std::exception& error) {
-            report("client " + name + " turned away: " + error.what());
+            report({"client ", to_text(address), " turned away: ", error.what()});
         }
     }
 }
@@ -122,8 +123,8 @@ Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor) {
             co_return client;
         }
         switch (-fd) {
-            // Something has happened to this one connection on the network, or a firewall forbids
-            // it (accept(2), "Error handling"). The next client may be waiting already.
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -132,18 +133,18 @@ Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH:
-            case EPERM: break;
+            case ENETUNREACH: break;
 
-            // No descriptor or no memory for one more client. accept() asks for the descriptor
-            // before it looks for a client, so it would fail at once, again and again: give others
-            // the time to end.
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
             case ENOMEM:
+            case EPERM:
                 if (!std::exchange(reported, true)) {
-                    report(failed_call(-fd, "accept, trying again").what());
+                    report({"accept, trying again: ", std::strerror(-fd)});
                 }
                 co_await io.sleep_for(accept_pause);
                 break;
@@ -166,7 +167,7 @@ Task<> serve_client(IoContext& io, Client client, Patience patience, std::stop_t
             co_await say_goodbye(socket);
         }
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report({"client ", to_text(client.address), ": ", error.what()});
     }
 }
 

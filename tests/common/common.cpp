@@ -118,7 +118,7 @@ TEST_CASE("report() prints a line with one write and leaves errno alone") {
     check(::dup2(ends[1], STDERR_FILENO), "dup2");
     ::close(ends[1]);
     errno = EMFILE;
-    report("a line");
+    report({"a ", "line"});
     const int errno_after = errno;
     check(::dup2(real_stderr.get(), STDERR_FILENO), "dup2");
 

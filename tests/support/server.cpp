@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,6 +68,26 @@ Fd copy_for_everybody(const fs::path& executable) {
     return copy;
 }
 
+/// The library that lets allocations fail. It lies beside the tests.
+const std::string& failing_allocations() {
+    static const std::string path =
+        fs::read_symlink("/proc/self/exe").parent_path() / "fail-allocations.so";
+    return path;
+}
+
+/// Leaves this process the first of the processors that it may use.
+void run_on_one_processor() {
+    cpu_set_t allowed;
+    check(::sched_getaffinity(0, sizeof allowed, &allowed), "sched_getaffinity");
+    int first = 0;
+    while (!CPU_ISSET(first, &allowed)) {
+        ++first;
+    }
+    CPU_ZERO(&allowed);
+    CPU_SET(first, &allowed);
+    check(::sched_setaffinity(0, sizeof allowed, &allowed), "sched_setaffinity");
+}
+
 /// Becomes the program. Runs in the child between fork and exec, so it makes system calls and
 /// nothing else; on failure it says so on stderr and exits. `copy` is executed instead of the first
 /// word where it is open.
@@ -84,10 +105,22 @@ Fd copy_for_everybody(const fs::path& executable) {
     for (int number = 1; number < SIGRTMIN; ++number) {
         ::signal(number, SIG_DFL);
     }
-    sigset_t no_signals;
-    ::sigemptyset(&no_signals);
-    require(::sigprocmask(SIG_SETMASK, &no_signals, nullptr), "sigprocmask");
+    sigset_t blocked;
+    ::sigemptyset(&blocked);
     require(::setrlimit(RLIMIT_NOFILE, &descriptor_limit_at_start()), "setrlimit");
+    for (const int number : settings.ignored_signals) {
+        ::signal(number, SIG_IGN);
+    }
+    for (const int number : settings.blocked_signals) {
+        ::sigaddset(&blocked, number);
+    }
+    require(::sigprocmask(SIG_SETMASK, &blocked, nullptr), "sigprocmask");
+    if (settings.one_processor) {
+        run_on_one_processor();
+    }
+    if (settings.allocations_can_fail) {
+        require(::setenv("LD_PRELOAD", failing_allocations().c_str(), 1), "setenv");
+    }
 
     require(::dup2(err, STDERR_FILENO), "dup2");
     require(::dup2(out, STDOUT_FILENO), "dup2");
@@ -177,6 +210,7 @@ Program::Program(const fs::path& executable, const StartSettings& settings)
 
     const uid_t user = unprivileged_user();
     descriptor_limit_at_start();
+    failing_allocations();
     pid_ = check(::fork(), "fork");
     if (pid_ == 0) {
         become(words.data(), settings, copy, user, out.get(),
@@ -214,6 +248,12 @@ void Program::kill_all() {
 
 void Program::signal(int number) const {
     check(::kill(pid_, number), "kill");
+}
+
+void Program::fail_allocation(int count) const {
+    sigval value{};
+    value.sival_int = count;
+    check(::sigqueue(pid_, SIGUSR2, value), "sigqueue");
 }
 
 void Program::stop_all() const {
@@ -345,6 +385,16 @@ void require_io_uring() {
     if (!has_one) {
         const Server says_what_it_lacks;
         has_one = true;  // Once is enough.
+    }
+}
+
+void require_failing_allocations() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    SKIP("a sanitizer has the memory in its hands");
+#endif
+    // The variable's words are separated by them: ld.so(8).
+    if (failing_allocations().find_first_of(" :") != std::string::npos) {
+        SKIP("LD_PRELOAD cannot name a library in a folder with a space or a colon in its name");
     }
 }
 

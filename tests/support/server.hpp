@@ -24,6 +24,10 @@ struct StartSettings {
     std::string stdout_path{};   ///< a file to be stdout, instead of the test's pipe
     int stderr_descriptor = -1;  ///< to be stderr, instead of a file that the test reads
     bool unprivileged = false;   ///< as a user that limits on processes and ports hold for
+    std::vector<int> ignored_signals{};  ///< that the program inherits as ignored
+    std::vector<int> blocked_signals{};  ///< that the program inherits as blocked
+    bool one_processor = false;          ///< as `taskset` with one processor
+    bool allocations_can_fail = false;   ///< with the library of fail_allocation() loaded
 };
 
 /// One run of a program in a process group of its own. The destructor kills the whole group and
@@ -50,6 +54,11 @@ public:
 
     /// Sends a signal to the program alone, not to its children.
     void signal(int number) const;
+
+    /// Has the program's `count`-th allocation from now on throw std::bad_alloc, and that of each
+    /// child that is started from now on; 0 takes it back. Only for a program that was started with
+    /// allocations_can_fail.
+    void fail_allocation(int count) const;
 
     /// Changes a resource limit (setrlimit(2)) of the program and of its children while they run.
     void limit(int resource, rlim_t soft_limit) const;
@@ -121,6 +130,10 @@ private:
 /// Skips the test, with the words of the chapter's server, where that says that io_uring is missing
 /// or forbidden. For tests that make a ring of their own.
 void require_io_uring();
+
+/// Skips the test where a sanitizer has the memory in its hands, and no allocation can be made to
+/// fail.
+void require_failing_allocations();
 
 /// The number of line feeds: of complete lines, of a server's diagnostics for instance.
 std::size_t count_lines(const std::string& text);

@@ -1,0 +1,120 @@
+// No shortage that a client or the machine can cause ends the server or harms another client.
+
+#include <sys/resource.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "chapters/scenarios.hpp"
+#include "support/client.hpp"
+#include "support/deadline.hpp"
+#include "support/proc.hpp"
+#include "support/rest.hpp"
+#include "support/server.hpp"
+#include "support/strace.hpp"
+
+using Catch::Matchers::StartsWith;
+
+namespace {
+
+const std::string accepting = "accept,accept4";
+
+void require_echo(const Server& server) {
+    Client client(server);
+    REQUIRE(client.exchange("still there?") == "still there?");
+}
+
+std::size_t count_failed_allocations(const Server& server) {
+    const std::string words = server.diagnostics();
+    const std::string said = "an allocation has failed\n";
+    std::size_t count = 0;
+    for (std::size_t at = words.find(said); at != std::string::npos;
+         at = words.find(said, at + 1)) {
+        ++count;
+    }
+    return count;
+}
+
+/// What a client does that may be turned away.
+void try_an_echo(const Server& server) {
+    try {
+        Client client(server);
+        client.exchange("hello");
+        client.half_close();
+        client.receive_to_end();
+    } catch (const std::system_error&) {
+        // Its connection was reset.
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a server that lacks descriptors at its start says so, and announces nothing",
+          "[contract][from-02]") {
+    for (rlim_t limit = 4; limit <= 12; ++limit) {
+        CAPTURE(limit);
+        Program server(chapter_under_test().server, {.max_descriptors = limit});
+        const std::optional<std::string> line = server.try_read_line();
+        if (!line) {
+            REQUIRE(server.wait_for_exit() == "exit 1");
+            REQUIRE_THAT(server.diagnostics(), StartsWith("error: "));
+            continue;
+        }
+        // Then it lives, whoever comes.
+        const Endpoint endpoint = parse_ready_line(*line);
+        for (int i = 0; i < 3; ++i) {
+            const Client client(endpoint);
+        }
+        server.limit(RLIMIT_NOFILE, 64);
+        Client client(endpoint);
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+}
+
+TEST_CASE("an allocation that fails when a client comes costs that client at the most",
+          "[contract][from-02]") {
+    require_failing_allocations();
+    const Server server({.allocations_can_fail = true});
+    require_echo(server);
+    std::size_t failed = 0;
+    for (int which = 1; which <= 100; ++which) {
+        CAPTURE(which);
+        server.fail_allocation(which);
+        try_an_echo(server);
+        server.fail_allocation(0);
+        require_echo(server);
+        const std::size_t failed_now = count_failed_allocations(server);
+        if (failed_now == failed) {
+            return;  // A client takes fewer allocations than that.
+        }
+        failed = failed_now;
+    }
+    FAIL("a client takes more than a hundred allocations");
+}
+
+TEST_CASE("as long as accept() may not be called, a server neither ends nor spins",
+          "[contract][from-02][system-calls][sleeps]") {
+    require_strace();
+    const Server server;
+    const FaultInjection forbidden(server, accepting + ":error=EPERM");
+    const Client waits(server);
+    wait_until("accept() has failed", [&] { return forbidden.count() >= 2; });
+    using namespace std::chrono_literals;
+    REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.2);
+}
+
+TEST_CASE("connections that fail again and again as they are accepted keep no other client waiting",
+          "[contract][from-08][system-calls]") {
+    require_strace();
+    const Server server;
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    const FaultInjection failed(server, accepting + ":error=ECONNABORTED");
+    const Client another(server);
+    wait_until("accept() has failed again and again", [&] { return failed.count() >= 10; });
+    REQUIRE(client.exchange("still there?") == "still there?");
+}
