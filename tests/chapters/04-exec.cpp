@@ -14,6 +14,7 @@
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Matches;
@@ -113,6 +114,18 @@ TEST_CASE("a program that does not exist costs its client the connection, and th
     REQUIRE_THAT(server.diagnostics(), Matches(complaints));
     wait_until("the children have been reaped",
                [&] { return proc::children(server.pid()).empty(); });
+}
+
+TEST_CASE("a child that cannot become the program reports its client and ends", "[promise]") {
+    require_strace();
+    const Server server;
+    const FaultInjection no_room(server, "?dup2,?dup3:error=EBUSY");
+    Client client(server);
+    REQUIRE(client.receive_to_end().empty());
+    wait_until("the child has been reaped", [&] { return proc::children(server.pid()).empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Matches("client 127\\.0\\.0\\.1:[0-9]+: dup2: Device or resource busy\n"));
+    REQUIRE(server.is_running());
 }
 
 TEST_CASE("the program gets a signal's default action, whatever the server does with the signal",

@@ -14,6 +14,7 @@
 #include "support/client.hpp"
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
+#include "support/rest.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
 
@@ -149,10 +150,44 @@ TEST_CASE("a worker that cannot be started is started later", "[promise]") {
         const std::vector<pid_t> now = proc::children(server.pid());
         return now.size() == 1 && now.front() != worker && proc::count_zombies(server.pid()) == 0;
     });
-    REQUIRE_THAT(server.diagnostics(),
-                 ContainsSubstring("fork, trying again: Resource temporarily unavailable\n"));
+    const std::string said = "fork, trying again: Resource temporarily unavailable\n";
+    const std::string words = server.diagnostics();
+    REQUIRE_THAT(words, ContainsSubstring(said));
+    REQUIRE(words.find(said) == words.rfind(said));  // Once for each shortage.
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");
+}
+
+TEST_CASE("without a number there are as many workers as processors that may be used",
+          "[promise]") {
+    const Server server({.one_processor = true});
+    wait_for_workers(server, 1);
+    wait_until_at_rest(server);
+    REQUIRE(proc::children(server.pid()).size() == 1);
+}
+
+TEST_CASE("a worker that dies is replaced, whatever was ignored or blocked before the start",
+          "[promise]") {
+    const std::string way = GENERATE("ignored", "blocked");
+    CAPTURE(way);
+    StartSettings settings = with_workers(2);
+    (way == "ignored" ? settings.ignored_signals : settings.blocked_signals) = {SIGCHLD, SIGTERM};
+    Server server(settings);
+    const std::vector<pid_t> before = wait_for_workers(server, 2);
+    REQUIRE(::kill(before.front(), SIGTERM) == 0);
+    wait_until("another worker has taken its place", [&] {
+        const std::vector<pid_t> now = proc::children(server.pid());
+        return now.size() == 2 && std::find(now.begin(), now.end(), before.front()) == now.end();
+    });
+    const std::vector<pid_t> workers = wait_for_workers(server, 2);
+    server.signal(SIGKILL);
+    server.wait_for_exit();
+    for (const pid_t worker : workers) {
+        wait_until("every worker ends with its parent", [&] {
+            const char state = proc::state(worker);
+            return state == '-' || state == 'Z';
+        });
+    }
 }
 
 TEST_CASE("every worker ends with the parent, however the parent ends", "[promise]") {

@@ -41,6 +41,16 @@ TEST_CASE("there are as many threads as were asked for, and one that accepts", "
     REQUIRE(count_threads(5) - count_threads(1) == 4);
 }
 
+TEST_CASE("without a number there are as many threads as processors that may be used",
+          "[promise]") {
+    const auto count_threads = [](StartSettings settings) {
+        settings.one_processor = true;
+        const Server server(settings);
+        return proc::count_threads(server.pid());
+    };
+    REQUIRE(count_threads({}) == count_threads(with_pool(1, 64)));
+}
+
 TEST_CASE("as many clients are served at once as there are threads", "[promise]") {
     const Server server(with_pool(4, 1));
     std::vector<Client> clients;

@@ -1,6 +1,7 @@
 // Chapter 12: epoll keeps the interest in the kernel, level-triggered.
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,25 @@ TEST_CASE("a client that has not been read to the end is reported again", "[prom
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
     require_strace();
     require_turned_away_without_room_in_epoll();
+}
+
+TEST_CASE("a client whose interest epoll cannot change ends alone", "[promise]") {
+    require_strace();
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 2);
+    {
+        const FaultInjection no_memory(server, "epoll_ctl:error=ENOMEM:when=1");
+        const std::string bytes = random_bytes(1 << 20);
+        wait_until("a client that does not read is to wait for room", [&] {
+            clients.front().send_some(bytes);
+            return no_memory.count() >= 1;
+        });
+        wait_until("the server reports the client", [&] { return !server.diagnostics().empty(); });
+    }
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::Matches(
+                     "client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: Cannot allocate memory\n"));
+    REQUIRE(clients.back().exchange("still there?") == "still there?");
 }
 
 TEST_CASE("each change of interest costs a system call", "[limit]") {

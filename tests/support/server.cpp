@@ -284,9 +284,7 @@ void Program::continue_all() const {
 void Program::limit(int resource, rlim_t soft_limit) const {
     // prlimit(2)'s type of `resource` is an enumeration in C++ with glibc, and an int elsewhere.
     const auto which = static_cast<__rlimit_resource>(resource);
-    std::vector<pid_t> all = proc::children(pid_);
-    all.push_back(pid_);
-    for (const pid_t process : all) {
+    const auto limit_one = [&](pid_t process) {
         rlimit limits{};
         if (::prlimit(process, which, nullptr, &limits) == 0) {
             limits.rlim_cur = soft_limit;
@@ -294,6 +292,11 @@ void Program::limit(int resource, rlim_t soft_limit) const {
         } else if (errno != ESRCH) {  // A child may have ended since we looked.
             throw failed_call(errno, "prlimit");
         }
+    };
+    // The program first: a child that it starts after that has the new limit already.
+    limit_one(pid_);
+    for (const pid_t child : proc::children(pid_)) {
+        limit_one(child);
     }
 }
 
