@@ -15,7 +15,7 @@ public:
     /// Owns nothing.
     Fd() = default;
 
-    /// Takes over `number`, an open descriptor that nobody else will close.
+    /// Takes over `number`, an open descriptor that no other code will close.
     explicit Fd(int number) : number_(number) {}
 
     Fd(Fd&& other) noexcept : number_(std::exchange(other.number_, none)) {}
@@ -37,7 +37,7 @@ public:
             // Never tried again, not even after EINTR: on Linux the number is free in any case.
             // close(2), "Dealing with error returns from close()".
             [[maybe_unused]] const int result = ::close(std::exchange(number_, none));
-            assert(result == 0 || errno != EBADF);  // Somebody else has closed our descriptor.
+            assert(result == 0 || errno != EBADF);  // Other code has closed our descriptor.
         }
     }
 

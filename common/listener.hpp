@@ -5,7 +5,7 @@
 #include "options.hpp"
 
 /// Opens a TCP socket that listens where the options say: UNP's tcp_listen() (UNP 11.13), on the
-/// first of the host's addresses that lets itself be bound.
+/// first of the host's addresses to which a socket can be bound.
 ///
 /// The caller owns the result, which blocks and is closed on exec. Throws std::runtime_error when
 /// the host cannot be resolved and std::system_error, naming the call and the address, when a

@@ -103,7 +103,7 @@ void start_worker(const Fd& listener) {
 void work(const Fd& listener, pid_t parent) {
     try {
         // A worker ends with its parent, however the parent ends: prctl(2). It has this signal from
-        // the kernel, so SIGKILL, which leaves the parent no time to tell anybody, makes no
+        // the kernel, so SIGKILL, which leaves the parent no time to tell its workers, makes no
         // orphans.
         check(::prctl(PR_SET_PDEATHSIG, SIGTERM), "prctl");
         if (::getppid() != parent) {

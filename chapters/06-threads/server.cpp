@@ -48,7 +48,7 @@ void serve(const Fd& listener) {
         Client client = accept_client(listener);
         const Address address = client.address;
         try {
-            // The thread owns the client from here on. Detached: nobody waits for its end.
+            // The thread owns the client from here on. Detached: no other thread waits for its end.
             std::thread(serve_client, std::move(client)).detach();
         } catch (const std::exception& error) {
             // A limit on threads, or no memory: this client is turned away and the others stay.

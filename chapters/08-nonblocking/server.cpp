@@ -1,4 +1,5 @@
-// Chapter 08: one thread asks everybody in turn; no call waits, and a client's state is a struct.
+// Chapter 08: one thread asks every client in turn; no call waits, and a client's state is a
+// struct.
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -101,7 +102,7 @@ std::optional<Client> accept_client(Listener& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Nobody is waiting.
+            // No client is waiting.
             case EAGAIN: listener.has_shortage = false; return std::nullopt;
 
             // Something has happened to this one connection on the network (accept(2), "Error
@@ -118,7 +119,7 @@ std::optional<Client> accept_client(Listener& listener) {
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: go on
-            // with those who are here.
+            // with the clients that are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:

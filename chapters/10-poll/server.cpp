@@ -74,7 +74,7 @@ void make_nonblocking(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
 }
 
-/// Sleeps until somebody is ready, then gives those who are their turn; for ever.
+/// Sleeps until a client is ready, then gives each of those that are its turn; for ever.
 void serve(Listener& listener) {
     Connections connections;
     // poll() reads `events` and answers in `revents`, so the array stays from one call to the next:
@@ -129,7 +129,7 @@ std::optional<Client> accept_client(Listener& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Nobody is waiting.
+            // No client is waiting.
             case EAGAIN: listener.has_shortage = false; return std::nullopt;
 
             // Something has happened to this one connection on the network (accept(2), "Error
@@ -146,7 +146,7 @@ std::optional<Client> accept_client(Listener& listener) {
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: go on
-            // with those who are here.
+            // with the clients that are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:

@@ -29,7 +29,7 @@ constexpr int signals_at_once = 64;
 struct Listener {
     Fd fd;
     bool has_shortage = false;  ///< nothing to take the next client with, when last tried
-    bool is_ready = true;       ///< not known to have nobody waiting
+    bool is_ready = true;       ///< a client may be waiting
 };
 
 struct Client {
@@ -51,7 +51,7 @@ struct Connection {
 };
 
 using Connections = std::unordered_map<int, Connection>;  // by descriptor
-using Ready = std::vector<int>;  // the descriptors of those who are ready, each of them once
+using Ready = std::vector<int>;  // the descriptors of clients that are ready, each of them once
 
 void make_nonblocking(const Fd& fd);
 sigset_t block_signals();
@@ -105,7 +105,7 @@ void send_signals_for(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_ASYNC), "fcntl F_SETFL");
 }
 
-/// Sleeps until somebody is ready, then gives those who are their turn; for ever.
+/// Sleeps until a client is ready, then gives each of those that are its turn; for ever.
 void serve(Listener& listener, const sigset_t& signals) {
     Connections connections;
     Ready ready;
@@ -130,8 +130,8 @@ void serve(Listener& listener, const sigset_t& signals) {
     }
 }
 
-/// Notes who has become ready, by the signals that have come. Sleeps until one comes, unless
-/// somebody is known to be ready already.
+/// Notes which descriptors have become ready, by the signals that have come. Sleeps until one
+/// comes, unless one is known to be ready already.
 void take_signals(const sigset_t& signals, Listener& listener, Connections& connections,
                   Ready& ready) {
     const timespec at_once{};
@@ -150,7 +150,7 @@ void take_signals(const sigset_t& signals, Listener& listener, Connections& conn
         check(number, "sigtimedwait");
 
         if (number == SIGIO) {
-            // The queue of signals was full, and some are lost. Nobody knows whose: look at all.
+            // The queue of signals was full, and some are lost. It does not say whose: look at all.
             listener.is_ready = true;
             for (auto& [fd, connection] : connections) {
                 set_ready(connection, ready);
@@ -193,7 +193,7 @@ std::optional<Client> accept_client(Listener& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Nobody is waiting.
+            // No client is waiting.
             case EAGAIN:
                 listener.has_shortage = false;
                 listener.is_ready = false;
@@ -213,7 +213,7 @@ std::optional<Client> accept_client(Listener& listener) {
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: go on
-            // with those who are here.
+            // with the clients that are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:

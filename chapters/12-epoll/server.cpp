@@ -1,4 +1,4 @@
-// Chapter 12: epoll keeps the list of those who are watched, and reports those who are ready.
+// Chapter 12: epoll keeps the list of watched descriptors, and reports those that are ready.
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -82,7 +82,7 @@ void make_nonblocking(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
 }
 
-/// Sleeps until somebody is ready, then gives those who are their turn; for ever.
+/// Sleeps until a client is ready, then gives each of those that are its turn; for ever.
 void serve(Listener& listener, const Fd& epoll) {
     Connections connections;
     std::array<epoll_event, events_at_once> events;
@@ -147,7 +147,7 @@ std::optional<Client> accept_client(Listener& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Nobody is waiting.
+            // No client is waiting.
             case EAGAIN: listener.has_shortage = false; return std::nullopt;
 
             // Something has happened to this one connection on the network (accept(2), "Error
@@ -164,7 +164,7 @@ std::optional<Client> accept_client(Listener& listener) {
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: go on
-            // with those who are here.
+            // with the clients that are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
@@ -194,8 +194,8 @@ void add_client(Client client, Connections& connections, const Fd& epoll) {
     }
 }
 
-/// What epoll shall report: nothing, as long as nobody can be taken in. Level-triggered, it would
-/// report the same client again and again.
+/// What epoll shall report: nothing, as long as no client can be taken in. Level-triggered, it
+/// would report the same client again and again.
 std::uint32_t awaited_events(const Listener& listener) {
     if (listener.has_shortage) {
         return 0;

@@ -1,4 +1,5 @@
-// Chapter 13: epoll reports each change once; whoever is ready is served until nothing is left.
+// Chapter 13: epoll reports each change once; a client that is ready is served until nothing is
+// left.
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -52,7 +53,7 @@ struct Connection {
 };
 
 using Connections = std::unordered_map<int, Connection>;  // by descriptor
-using Ready = std::vector<int>;  // the descriptors of those who are ready, each of them once
+using Ready = std::vector<int>;  // the descriptors of clients that are ready, each of them once
 
 void make_nonblocking(const Fd& fd);
 void serve(Listener& listener, const Fd& epoll);
@@ -83,7 +84,7 @@ void make_nonblocking(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
 }
 
-/// Sleeps until somebody is ready, then gives those who are their turn; for ever.
+/// Sleeps until a client is ready, then gives each of those that are its turn; for ever.
 void serve(Listener& listener, const Fd& epoll) {
     Connections connections;
     Ready ready;
@@ -116,8 +117,8 @@ void watch(const Fd& epoll, const Fd& fd) {
     check(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event), "epoll_ctl");
 }
 
-/// Notes who has become ready. Sleeps until somebody does, unless somebody is known to be ready
-/// already.
+/// Notes which descriptors have become ready. Sleeps until one does, unless one is known to be
+/// ready already.
 void take_events(const Fd& epoll, Listener& listener, Connections& connections, Ready& ready) {
     int timeout = 0;
     if (ready.empty() && listener.has_shortage) {
@@ -169,7 +170,7 @@ std::optional<Client> accept_client(Listener& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Nobody is waiting.
+            // No client is waiting.
             case EAGAIN:
                 listener.has_shortage = false;
                 listener.is_ready = false;
@@ -189,7 +190,7 @@ std::optional<Client> accept_client(Listener& listener) {
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: go on
-            // with those who are here.
+            // with the clients that are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:

@@ -24,7 +24,7 @@ enum class Next {
     end,    ///< never
 };
 
-/// Calls back whoever has a descriptor that is ready: an event loop on epoll(7), edge-triggered,
+/// Calls the callback of each descriptor that is ready: an event loop on epoll(7), edge-triggered,
 /// for one thread.
 class Reactor {
 public:
@@ -42,9 +42,9 @@ public:
     /// callback, when epoll cannot take the descriptor.
     void watch(const Fd& fd, Callback callback);
 
-    /// Sleeps until somebody is ready, unless somebody is so already, and gives each of those one
-    /// turn. Callbacks may call watch(). They should not throw: whoever was ready is forgotten when
-    /// an exception leaves run_once().
+    /// Sleeps until a descriptor is ready, unless one is so already, and gives the callback of each
+    /// that is one turn. Callbacks may call watch(). They should not throw: when an exception
+    /// leaves run_once(), those that have had their turn in it get another one.
     void run_once();
 
 private:
@@ -61,8 +61,8 @@ private:
 
     Fd epoll_;
     std::unordered_map<int, Watched> watched_;  // by descriptor
-    std::vector<int> ready_;                    // the descriptors of those who are to have a turn
-    std::vector<int> paused_;  // of those who answered Next::pause in the last round
+    std::vector<int> ready_;                    // the descriptors that are to have a turn
+    std::vector<int> paused_;                   // that answered Next::pause in the last round
 };
 
 inline void Reactor::watch(const Fd& fd, Callback callback) {
@@ -107,7 +107,7 @@ inline void Reactor::run_once() {
     ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(turns));
 }
 
-/// Notes who has become ready.
+/// Notes which descriptors have become ready.
 inline void Reactor::take_events() {
     int timeout = 0;
     if (ready_.empty()) {

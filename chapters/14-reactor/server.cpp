@@ -103,7 +103,7 @@ std::optional<Client> accept_client(Listener& listener) {
             // A signal came first. Nothing is lost; ask again.
             case EINTR: break;
 
-            // Nobody is waiting.
+            // No client is waiting.
             case EAGAIN:
                 listener.has_shortage = false;
                 listener.is_ready = false;
@@ -123,7 +123,7 @@ std::optional<Client> accept_client(Listener& listener) {
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: go on
-            // with those who are here.
+            // with the clients that are here.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
