@@ -1,7 +1,8 @@
 // The blocks that are made from code: each `diff`, `file` and `code` marker with the fence it should have.
 //
 // A block is {marker, kind, language, content} and what coverage needs: a diff block has {file, selected}
-// with rows of the file's edit script, the others have {path, selected} with line numbers.
+// with rows of the file's edit script, the others have {path, selected} with line numbers. A diff from
+// another chapter than the one before has neither: it shows a second view of lines, and covers none.
 
 import { parseAnchors, readArguments, takeWord } from './anchors.mjs';
 import { languageOf, renderLines, selectLines } from './code-blocks.mjs';
@@ -39,6 +40,7 @@ export class BlockMaker {
   #readRequest(marker) {
     const found = readArguments(marker.rest);
     const file = takeWord(found, 'a file');
+    const from = marker.word === 'diff' ? this.#takeFrom(found) : undefined;
     const anchors = parseAnchors(found);
     if (marker.word === 'diff' && anchors.length === 0) {
       throw new Problem(`say what of ${file} to show: fn:NAME, type:NAME, +"text" .. +"text", or rest`);
@@ -46,10 +48,30 @@ export class BlockMaker {
     if (marker.word === 'file' && anchors.length > 0) {
       throw new Problem('a file marker shows the whole file; use a code marker for a part of it');
     }
-    return { marker, file, anchors, isRest: marker.word === 'diff' && anchors[0].kind === 'rest' };
+    const isRest = marker.word === 'diff' && anchors[0].kind === 'rest';
+    if (isRest && from) throw new Problem(`"rest" is what the diff since ${this.neighbours.previous.name} leaves; a diff from ${from.name} needs anchors`);
+    return { marker, file, from, anchors, isRest };
   }
 
-  #makeBlock({ marker, file, anchors }) {
+  // The earlier chapter that `from NAME` names; undefined without it, where the one before is meant.
+  #takeFrom(found) {
+    if (found[0]?.word !== 'from') return undefined;
+    found.shift();
+    const name = takeWord(found, 'a chapter after "from"');
+    const { chapter, previous } = this.#demandNeighbours();
+    const { chapters } = this.project;
+    const from = chapters.find((other) => other.name === name);
+    if (!from) throw new Problem(`there is no chapter ${name} to compare with; write its folder's name, such as ${previous.name}`);
+    if (chapters.indexOf(from) >= chapters.indexOf(chapter)) throw new Problem(`${name} does not come before ${chapter.name}; name an earlier chapter`);
+    if (from === previous) throw new Problem(`${name} is the chapter before; leave "from ${name}" out`);
+    return from;
+  }
+
+  #makeBlock({ marker, file, from, anchors }) {
+    if (from) {
+      const diff = this.#compareFile(file, from);
+      return { marker, kind: 'diff', language: 'diff', content: diff.render(diff.select(anchors)) };
+    }
     if (marker.word === 'diff') {
       const diff = this.diffOf(file);
       return this.#diffBlock(marker, diff, diff.select(anchors));
@@ -84,19 +106,19 @@ export class BlockMaker {
   }
 
   diffOf(file) {
-    if (!this.#diffs.has(file)) this.#diffs.set(file, this.#compareFile(file));
+    if (!this.#diffs.has(file)) this.#diffs.set(file, this.#compareFile(file, this.#demandNeighbours().previous));
     return this.#diffs.get(file);
   }
 
-  #compareFile(file) {
-    const { chapter, previous } = this.#demandNeighbours();
-    const [oldPath, newPath] = [`${previous.folder}/${file}`, `${chapter.folder}/${file}`];
+  #compareFile(file, old) {
+    const { chapter } = this.#demandNeighbours();
+    const [oldPath, newPath] = [`${old.folder}/${file}`, `${chapter.folder}/${file}`];
     if (!this.project.isFile(oldPath) && !this.project.isFile(newPath)) {
-      throw new Problem(`neither ${previous.name} nor ${chapter.name} has a file ${file}; correct the name`);
+      throw new Problem(`neither ${old.name} nor ${chapter.name} has a file ${file}; correct the name`);
     }
     const diff = new FileDiff(file, this.#readSide(oldPath), this.#readSide(newPath));
     if (!diff.rows.some((row) => row.sign !== ' ')) {
-      throw new Problem(`${file} is the same in ${previous.name} and ${chapter.name}; take this marker out, or show it with a code marker`);
+      throw new Problem(`${file} is the same in ${old.name} and ${chapter.name}; take this marker out, or show it with a code marker`);
     }
     return diff;
   }
