@@ -31,6 +31,7 @@ Markers, each on its own line; the fence under one is written by sync:
                                           shown in addition, so they excuse no change from being shown
   <!-- diff-skip FILE COUNT: reason -->   COUNT changed lines that need not be shown
   <!-- file task.hpp -->                  a new file, whole
+  <!-- file server.cpp fn:reap ... -->    new functions and types of a file that is not new, as code
   <!-- code PATH [ANCHOR...] -->          code of this chapter, or by a path from the root
   <!-- code-cover PATH... -->             demands that the code blocks show all of these files
   <!-- code-skip PATH COUNT: reason -->   COUNT lines that need not be shown

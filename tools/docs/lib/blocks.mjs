@@ -4,7 +4,7 @@
 // with rows of the file's edit script, the others have {path, selected} with line numbers. A diff from
 // another chapter than the one before has neither: it shows a second view of lines, and covers none.
 
-import { parseAnchors, readArguments, takeWord } from './anchors.mjs';
+import { findItem, parseAnchors, readArguments, takeWord } from './anchors.mjs';
 import { languageOf, renderLines, selectLines } from './code-blocks.mjs';
 import { FileDiff } from './diff-blocks.mjs';
 import { Problem } from './problem.mjs';
@@ -45,8 +45,8 @@ export class BlockMaker {
     if (marker.word === 'diff' && anchors.length === 0) {
       throw new Problem(`say what of ${file} to show: fn:NAME, type:NAME, +"text" .. +"text", or rest`);
     }
-    if (marker.word === 'file' && anchors.length > 0) {
-      throw new Problem('a file marker shows the whole file; use a code marker for a part of it');
+    if (marker.word === 'file' && !anchors.every(({ kind, side }) => (kind === 'fn' || kind === 'type') && side === 'new')) {
+      throw new Problem('a file marker shows a whole file, or new parts of one by fn:NAME and type:NAME; use a code marker for other lines');
     }
     const isRest = marker.word === 'diff' && anchors[0].kind === 'rest';
     if (isRest && from) throw new Problem(`"rest" is what the diff since ${this.neighbours.previous.name} leaves; a diff from ${from.name} needs anchors`);
@@ -76,10 +76,24 @@ export class BlockMaker {
       const diff = this.diffOf(file);
       return this.#diffBlock(marker, diff, diff.select(anchors));
     }
+    if (marker.word === 'file' && anchors.length > 0) return this.#newPartsBlock(marker, file, anchors);
     const path = marker.word === 'file' ? this.#newFilePath(file) : this.resolvePath(file);
     const source = this.project.readSource(path);
     const selected = selectLines(source, anchors);
     return { marker, kind: 'code', path, selected, language: languageOf(path), content: renderLines(source, selected) };
+  }
+
+  // A new function in a file that is not new reads better as code than as a diff of nothing but plus signs.
+  #newPartsBlock(marker, file, anchors) {
+    const { old, new: source } = this.diffOf(file).sources;
+    for (const anchor of anchors) {
+      const item = findItem(source, anchor);
+      if (old.items.some((other) => other.kind === item.kind && other.fullName === item.fullName)) {
+        throw new Problem(`${anchor.kind}:${anchor.name} is in ${this.neighbours.previous.name} already; show what changes in it with a diff marker`);
+      }
+    }
+    const selected = selectLines(source, anchors);
+    return { marker, kind: 'code', path: source.path, selected, isNew: true, language: languageOf(source.path), content: renderLines(source, selected) };
   }
 
   #makeRestBlock({ marker, file }, blocks) {
@@ -94,13 +108,13 @@ export class BlockMaker {
     return { marker, kind: 'diff', file: diff.file, selected, language: 'diff', content: diff.render(selected) };
   }
 
-  // The rows of a file's edit script that the blocks show. Of a new file, code shown as code counts too.
+  // The rows of a file's edit script that the blocks show. Of what is new, code shown as code counts too.
   shownRows(diff, blocks) {
     const shown = new Set();
     for (const block of blocks) {
       if (block.file === diff.file) block.selected.forEach((row) => shown.add(row));
-      const showsNewFile = diff.sources.old.lines.length === 0 && block.path === diff.sources.new.path;
-      if (showsNewFile) block.selected.forEach((line) => shown.add(diff.rowOf.new[line]));
+      const isNew = block.isNew || diff.sources.old.lines.length === 0;
+      if (isNew && block.path === diff.sources.new.path) block.selected.forEach((line) => shown.add(diff.rowOf.new[line]));
     }
     return shown;
   }

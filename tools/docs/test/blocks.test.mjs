@@ -218,6 +218,20 @@ test('a new file may be shown in parts, as code', () => {
   assertClean(tree.run('check'));
 });
 
+test('a new function of a file that is not new may be shown as code, once', () => {
+  const tree = keep(makeSyncedProject());
+  tree.edit('docs/02-robust.md', 'fn:echo fn:reap -->', 'fn:echo -->\n\n<!-- file server.cpp fn:reap -->');
+  assert.equal(tree.run('sync').status, 0);
+  assertClean(tree.run('check'));
+  assert.match(fenceAfter(tree, 'docs/02-robust.md', 'fn:reap'), /^```cpp\n\/\/ Collects ended children\.\nvoid reap\(int\) \{\n/);
+  tree.edit('chapters/02-robust/server.cpp', 'void reap(int) {', 'void reap(int signal) {');
+  assertFinding(tree.run('check'), /stale: its line 2 is "void reap\(int\) \{"/);
+
+  tree.edit('docs/02-robust.md', '<!-- file server.cpp fn:reap', '<!-- code server.cpp fn:reap');
+  tree.run('sync');
+  assertFinding(tree.run('check'), /no block shows server\.cpp, .*Collects ended children/);
+});
+
 test('file for a file that is not new, or not there, is a finding', () => {
   const { result } = syncChapter(`${diffMarkers}<!-- file server.cpp -->\n<!-- file nothing.hpp -->\n`);
   assertFinding(result, /server\.cpp is in 01-iterative already; show what changes in it with a diff marker/);
@@ -332,13 +346,15 @@ test('anchors that cannot be followed are findings', () => {
     ['<!-- code ../x.cpp -->', /no path inside the project/],
     ['<!-- code nothing.cpp -->', /there is no file nothing\.cpp/],
     ['<!-- code server.cpp type:Nothing -->', /has no type Nothing; it has none/],
-    ['<!-- file server.cpp fn:echo -->', /a file marker shows the whole file/],
+    ['<!-- file server.cpp fn:echo -->', /fn:echo is in 01-iterative already; show what changes in it with a diff marker/],
+    ['<!-- file server.cpp "void reap" -->', /a file marker shows a whole file, or new parts of one/],
+    ['<!-- file server.cpp old-fn:echo -->', /a file marker shows a whole file, or new parts of one/],
     ['<!-- code broken.cpp fn:f -->', /the "\{" in line 1 has no partner/],
   ];
   const same = { 'chapters/01-iterative/same.cpp': 'int x;\n', 'chapters/02-robust/same.cpp': 'int x;\n', 'chapters/02-robust/broken.cpp': 'int f() {\n' };
   const { result } = syncChapter(cases.map(([marker]) => `${marker}\n\n`).join(''), same);
   for (const [, pattern] of cases) assertFinding(result, pattern);
-  assert.match(result.summary, /23 markers could not be followed/);
+  assert.match(result.summary, /25 markers could not be followed/);
 });
 
 test('a wrong count of skipped lines is a finding, as is a skip of nothing', () => {
