@@ -26,8 +26,12 @@ const help = `${usage}
 Markers, each on its own line; the fence under one is written by sync:
   <!-- diff server.cpp ANCHOR... -->      changes since the chapter before
   <!-- diff server.cpp rest -->           the changes that no other block shows
+  <!-- diff server.cpp from 10-poll ANCHOR... -->
+                                          changes since an earlier chapter that is not the one before;
+                                          shown in addition, so they excuse no change from being shown
   <!-- diff-skip FILE COUNT: reason -->   COUNT changed lines that need not be shown
   <!-- file task.hpp -->                  a new file, whole
+  <!-- file server.cpp fn:reap ... -->    new functions and types of a file that is not new, as code
   <!-- code PATH [ANCHOR...] -->          code of this chapter, or by a path from the root
   <!-- code-cover PATH... -->             demands that the code blocks show all of these files
   <!-- code-skip PATH COUNT: reason -->   COUNT lines that need not be shown

@@ -1,9 +1,10 @@
 // The blocks that are made from code: each `diff`, `file` and `code` marker with the fence it should have.
 //
 // A block is {marker, kind, language, content} and what coverage needs: a diff block has {file, selected}
-// with rows of the file's edit script, the others have {path, selected} with line numbers.
+// with rows of the file's edit script, the others have {path, selected} with line numbers. A diff from
+// another chapter than the one before has neither: it shows a second view of lines, and covers none.
 
-import { parseAnchors, readArguments, takeWord } from './anchors.mjs';
+import { findItem, parseAnchors, readArguments, takeWord } from './anchors.mjs';
 import { languageOf, renderLines, selectLines } from './code-blocks.mjs';
 import { FileDiff } from './diff-blocks.mjs';
 import { Problem } from './problem.mjs';
@@ -39,25 +40,60 @@ export class BlockMaker {
   #readRequest(marker) {
     const found = readArguments(marker.rest);
     const file = takeWord(found, 'a file');
+    const from = marker.word === 'diff' ? this.#takeFrom(found) : undefined;
     const anchors = parseAnchors(found);
     if (marker.word === 'diff' && anchors.length === 0) {
       throw new Problem(`say what of ${file} to show: fn:NAME, type:NAME, +"text" .. +"text", or rest`);
     }
-    if (marker.word === 'file' && anchors.length > 0) {
-      throw new Problem('a file marker shows the whole file; use a code marker for a part of it');
+    if (marker.word === 'file' && !anchors.every(({ kind, side }) => (kind === 'fn' || kind === 'type') && side === 'new')) {
+      throw new Problem('a file marker shows a whole file, or new parts of one by fn:NAME and type:NAME; use a code marker for other lines');
     }
-    return { marker, file, anchors, isRest: marker.word === 'diff' && anchors[0].kind === 'rest' };
+    const isRest = marker.word === 'diff' && anchors[0].kind === 'rest';
+    if (isRest && from) throw new Problem(`"rest" is what the diff since ${this.neighbours.previous.name} leaves; a diff from ${from.name} needs anchors`);
+    return { marker, file, from, anchors, isRest };
   }
 
-  #makeBlock({ marker, file, anchors }) {
+  // The earlier chapter that `from NAME` names; undefined without it, where the one before is meant.
+  #takeFrom(found) {
+    if (found[0]?.word !== 'from') return undefined;
+    found.shift();
+    const name = takeWord(found, 'a chapter after "from"');
+    const { chapter, previous } = this.#demandNeighbours();
+    const { chapters } = this.project;
+    const from = chapters.find((other) => other.name === name);
+    if (!from) throw new Problem(`there is no chapter ${name} to compare with; write its folder's name, such as ${previous.name}`);
+    if (chapters.indexOf(from) >= chapters.indexOf(chapter)) throw new Problem(`${name} does not come before ${chapter.name}; name an earlier chapter`);
+    if (from === previous) throw new Problem(`${name} is the chapter before; leave "from ${name}" out`);
+    return from;
+  }
+
+  #makeBlock({ marker, file, from, anchors }) {
+    if (from) {
+      const diff = this.#compareFile(file, from);
+      return { marker, kind: 'diff', language: 'diff', content: diff.render(diff.select(anchors)) };
+    }
     if (marker.word === 'diff') {
       const diff = this.diffOf(file);
       return this.#diffBlock(marker, diff, diff.select(anchors));
     }
+    if (marker.word === 'file' && anchors.length > 0) return this.#newPartsBlock(marker, file, anchors);
     const path = marker.word === 'file' ? this.#newFilePath(file) : this.resolvePath(file);
     const source = this.project.readSource(path);
     const selected = selectLines(source, anchors);
     return { marker, kind: 'code', path, selected, language: languageOf(path), content: renderLines(source, selected) };
+  }
+
+  // A new function in a file that is not new reads better as code than as a diff of nothing but plus signs.
+  #newPartsBlock(marker, file, anchors) {
+    const { old, new: source } = this.diffOf(file).sources;
+    for (const anchor of anchors) {
+      const item = findItem(source, anchor);
+      if (old.items.some((other) => other.kind === item.kind && other.fullName === item.fullName)) {
+        throw new Problem(`${anchor.kind}:${anchor.name} is in ${this.neighbours.previous.name} already; show what changes in it with a diff marker`);
+      }
+    }
+    const selected = selectLines(source, anchors);
+    return { marker, kind: 'code', path: source.path, selected, isNew: true, language: languageOf(source.path), content: renderLines(source, selected) };
   }
 
   #makeRestBlock({ marker, file }, blocks) {
@@ -72,31 +108,31 @@ export class BlockMaker {
     return { marker, kind: 'diff', file: diff.file, selected, language: 'diff', content: diff.render(selected) };
   }
 
-  // The rows of a file's edit script that the blocks show. Of a new file, code shown as code counts too.
+  // The rows of a file's edit script that the blocks show. Of what is new, code shown as code counts too.
   shownRows(diff, blocks) {
     const shown = new Set();
     for (const block of blocks) {
       if (block.file === diff.file) block.selected.forEach((row) => shown.add(row));
-      const showsNewFile = diff.sources.old.lines.length === 0 && block.path === diff.sources.new.path;
-      if (showsNewFile) block.selected.forEach((line) => shown.add(diff.rowOf.new[line]));
+      const isNew = block.isNew || diff.sources.old.lines.length === 0;
+      if (isNew && block.path === diff.sources.new.path) block.selected.forEach((line) => shown.add(diff.rowOf.new[line]));
     }
     return shown;
   }
 
   diffOf(file) {
-    if (!this.#diffs.has(file)) this.#diffs.set(file, this.#compareFile(file));
+    if (!this.#diffs.has(file)) this.#diffs.set(file, this.#compareFile(file, this.#demandNeighbours().previous));
     return this.#diffs.get(file);
   }
 
-  #compareFile(file) {
-    const { chapter, previous } = this.#demandNeighbours();
-    const [oldPath, newPath] = [`${previous.folder}/${file}`, `${chapter.folder}/${file}`];
+  #compareFile(file, old) {
+    const { chapter } = this.#demandNeighbours();
+    const [oldPath, newPath] = [`${old.folder}/${file}`, `${chapter.folder}/${file}`];
     if (!this.project.isFile(oldPath) && !this.project.isFile(newPath)) {
-      throw new Problem(`neither ${previous.name} nor ${chapter.name} has a file ${file}; correct the name`);
+      throw new Problem(`neither ${old.name} nor ${chapter.name} has a file ${file}; correct the name`);
     }
     const diff = new FileDiff(file, this.#readSide(oldPath), this.#readSide(newPath));
     if (!diff.rows.some((row) => row.sign !== ' ')) {
-      throw new Problem(`${file} is the same in ${previous.name} and ${chapter.name}; take this marker out, or show it with a code marker`);
+      throw new Problem(`${file} is the same in ${old.name} and ${chapter.name}; take this marker out, or show it with a code marker`);
     }
     return diff;
   }

@@ -163,12 +163,73 @@ test('a new file is shown as C++, a removed one by rest', () => {
   assertClean(tree.run('check'));
 });
 
+// A third chapter, whose diff from the first one is not that from the second.
+function syncThirdChapter(markers) {
+  const tree = keep(makeSyncedProject());
+  tree.write('chapters/03-fork/server.cpp', newServer.replace('of chapter 02', 'of chapter 03').replace('char buffer[512];', 'char buffer[1024];'));
+  tree.write('chapters/03-fork/CMakeLists.txt', tree.read('chapters/02-robust/CMakeLists.txt'));
+  tree.write('docs/03-fork.md', chapterText('Fork', markers));
+  return { tree, result: tree.run('sync') };
+}
+
+const neighbourMarkers = '<!-- diff server.cpp rest -->\n\n';
+
+test('a diff may be taken from an earlier chapter that is not the neighbour', () => {
+  const { tree, result } = syncThirdChapter(`${neighbourMarkers}<!-- diff server.cpp from 01-iterative fn:echo -->\n`);
+  assertClean(result);
+  assertClean(tree.run('check'));
+  const fence = fenceAfter(tree, 'docs/03-fork.md', 'from 01-iterative');
+  assert.match(fence, /^-  char buffer\[512\];\n\+  char buffer\[1024\];$/m);
+  assert.match(fence, /^\+    if \(got < 0 && errno == EINTR\) continue;$/m);
+  assert.doesNotMatch(fenceAfter(tree, 'docs/03-fork.md', neighbourMarkers.trim()), /^\+.*EINTR/m);
+
+  tree.edit('chapters/01-iterative/server.cpp', 'char buffer[512];', 'char buffer[256];');
+  assertFinding(tree.run('check', '3'), /docs\/03-fork\.md:\d+: the fence under this marker is stale: its line \d+ is "-  char buffer\[512\];"/);
+});
+
+test('a diff from another chapter does not count as shown, and takes nothing from the rest', () => {
+  const fromFirst = '<!-- diff server.cpp from 01-iterative fn:echo -->\n';
+  assertFinding(syncThirdChapter(`<!-- diff server.cpp +"of chapter 03" -->\n\n${fromFirst}`).tree.run('check'), /no block shows server\.cpp, .*"-  char buffer\[512\];".*; add <!-- diff server\.cpp fn:echo -->/);
+  const { tree } = syncThirdChapter(`${fromFirst}\n${neighbourMarkers}`);
+  assertClean(tree.run('check'));
+  assert.match(fenceAfter(tree, 'docs/03-fork.md', neighbourMarkers.trim()), /^\+  char buffer\[1024\];$/m);
+});
+
+test('a diff from a chapter that is no earlier one is a finding', () => {
+  const cases = [
+    ['from 09-nothing fn:echo', /there is no chapter 09-nothing to compare with; write its folder's name, such as 02-robust/],
+    ['from 02-robust fn:echo', /02-robust is the chapter before; leave "from 02-robust" out/],
+    ['from 03-fork fn:echo', /03-fork does not come before 03-fork; name an earlier chapter/],
+    ['from 01-iterative rest', /"rest" is what the diff since 02-robust leaves; a diff from 01-iterative needs anchors/],
+    ['from 01-iterative fn:main', /nothing changes in fn:main of server\.cpp/],
+    ['from 01-iterative', /say what of server\.cpp to show/],
+    ['from "01-iterative" fn:echo', /this marker needs a chapter after "from" first/],
+  ];
+  const { result } = syncThirdChapter(neighbourMarkers + cases.map(([words]) => `<!-- diff server.cpp ${words} -->\n\n`).join(''));
+  for (const [, pattern] of cases) assertFinding(result, pattern);
+  assert.equal(result.findings.length, cases.length);
+});
+
 test('a new file may be shown in parts, as code', () => {
   const { tree } = syncChapter(`${diffMarkers}<!-- code task.hpp type:Task -->\n`, { 'chapters/02-robust/task.hpp': 'struct Task {};\n\nvoid run() {}\n' });
   assertFinding(tree.run('check'), /no block shows task\.hpp, line 3: "\+void run\(\) \{\}"; add <!-- file task\.hpp -->/);
   tree.edit('docs/02-robust.md', '<!-- code task.hpp type:Task -->', '<!-- code task.hpp type:Task fn:run -->');
   tree.run('sync');
   assertClean(tree.run('check'));
+});
+
+test('a new function of a file that is not new may be shown as code, once', () => {
+  const tree = keep(makeSyncedProject());
+  tree.edit('docs/02-robust.md', 'fn:echo fn:reap -->', 'fn:echo -->\n\n<!-- file server.cpp fn:reap -->');
+  assert.equal(tree.run('sync').status, 0);
+  assertClean(tree.run('check'));
+  assert.match(fenceAfter(tree, 'docs/02-robust.md', 'fn:reap'), /^```cpp\n\/\/ Collects ended children\.\nvoid reap\(int\) \{\n/);
+  tree.edit('chapters/02-robust/server.cpp', 'void reap(int) {', 'void reap(int signal) {');
+  assertFinding(tree.run('check'), /stale: its line 2 is "void reap\(int\) \{"/);
+
+  tree.edit('docs/02-robust.md', '<!-- file server.cpp fn:reap', '<!-- code server.cpp fn:reap');
+  tree.run('sync');
+  assertFinding(tree.run('check'), /no block shows server\.cpp, .*Collects ended children/);
 });
 
 test('file for a file that is not new, or not there, is a finding', () => {
@@ -285,13 +346,15 @@ test('anchors that cannot be followed are findings', () => {
     ['<!-- code ../x.cpp -->', /no path inside the project/],
     ['<!-- code nothing.cpp -->', /there is no file nothing\.cpp/],
     ['<!-- code server.cpp type:Nothing -->', /has no type Nothing; it has none/],
-    ['<!-- file server.cpp fn:echo -->', /a file marker shows the whole file/],
+    ['<!-- file server.cpp fn:echo -->', /fn:echo is in 01-iterative already; show what changes in it with a diff marker/],
+    ['<!-- file server.cpp "void reap" -->', /a file marker shows a whole file, or new parts of one/],
+    ['<!-- file server.cpp old-fn:echo -->', /a file marker shows a whole file, or new parts of one/],
     ['<!-- code broken.cpp fn:f -->', /the "\{" in line 1 has no partner/],
   ];
   const same = { 'chapters/01-iterative/same.cpp': 'int x;\n', 'chapters/02-robust/same.cpp': 'int x;\n', 'chapters/02-robust/broken.cpp': 'int f() {\n' };
   const { result } = syncChapter(cases.map(([marker]) => `${marker}\n\n`).join(''), same);
   for (const [, pattern] of cases) assertFinding(result, pattern);
-  assert.match(result.summary, /23 markers could not be followed/);
+  assert.match(result.summary, /25 markers could not be followed/);
 });
 
 test('a wrong count of skipped lines is a finding, as is a skip of nothing', () => {
