@@ -60,6 +60,10 @@ Fd listen_at(const addrinfo& candidate, int backlog) {
     // algorithm would hold it back while an earlier one waits for its acknowledgement (UNP 7.9).
     enable(listener, IPPROTO_TCP, TCP_NODELAY, "setsockopt TCP_NODELAY");
 
+    // Inherited, too. A byte that a client sends as urgent (MSG_OOB) stays in its place among the
+    // others; without this the kernel takes it out, and it would not be echoed (UNP 24.2).
+    enable(listener, SOL_SOCKET, SO_OOBINLINE, "setsockopt SO_OOBINLINE");
+
     check(::bind(listener.get(), address.get(), address.length), "bind", where);
     check(::listen(listener.get(), backlog), "listen", where);
     return listener;

@@ -44,7 +44,7 @@ public:
 
     /// Sleeps until a descriptor is ready, unless one is so already, and gives the callback of each
     /// that is one turn. Callbacks may call watch(). They should not throw: when an exception
-    /// leaves run_once(), those that have had their turn in it get another one.
+    /// leaves run_once(), the callbacks that were still to have their turn are forgotten.
     void run_once();
 
 private:
@@ -62,6 +62,7 @@ private:
     Fd epoll_;
     std::unordered_map<int, Watched> watched_;  // by descriptor
     std::vector<int> ready_;                    // the descriptors that are to have a turn
+    std::vector<int> turn_;                     // those that have theirs now
     std::vector<int> paused_;                   // that answered Next::pause in the last round
 };
 
@@ -79,23 +80,22 @@ inline void Reactor::watch(const Fd& fd, Callback callback) {
     }
 }
 
-/// Makes room for one more descriptor to have its turn and to be noted for another one, so that
-/// noting it never needs memory that there may not be.
+/// Makes room in every list for one more descriptor, so that to put it there never needs memory
+/// that there may not be.
 inline void Reactor::make_room() {
-    const std::size_t descriptors = watched_.size() + 1;
-    if (ready_.capacity() < 2 * descriptors) {
-        ready_.reserve(4 * descriptors);
-    }
-    if (paused_.capacity() < descriptors) {
-        paused_.reserve(2 * descriptors);
+    for (std::vector<int>* list : {&ready_, &turn_, &paused_}) {
+        if (list->capacity() <= watched_.size()) {
+            list->reserve(2 * watched_.size() + 1);
+        }
     }
 }
 
 inline void Reactor::run_once() {
     take_events();
-    const std::size_t turns = ready_.size();
-    for (std::size_t i = 0; i < turns; ++i) {
-        const int fd = ready_[i];
+    turn_.clear();
+    turn_.swap(ready_);
+    for (std::size_t i = 0; i < turn_.size(); ++i) {  // A callback may call watch(), and move it.
+        const int fd = turn_[i];
         Watched& watched = watched_.at(fd);
         switch (watched.callback()) {
             case Next::event: watched.is_ready = false; break;
@@ -104,7 +104,6 @@ inline void Reactor::run_once() {
             case Next::end: watched_.erase(fd); break;
         }
     }
-    ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(turns));
 }
 
 /// Notes which descriptors have become ready.

@@ -50,6 +50,17 @@ TEST_CASE("bytes of every value come back, the zero byte too", "[contract]") {
     REQUIRE(client.exchange(every_value) == every_value);
 }
 
+TEST_CASE("a byte that is sent as urgent comes back in its place", "[contract]") {
+    const Server server;
+    Client client(server);
+    for (int i = 0; i < 10; ++i) {
+        client.send("before");
+        client.send_urgent('!');
+        client.send("after");
+        REQUIRE(client.receive(12) == "before!after");
+    }
+}
+
 TEST_CASE("a client that closes its sending side still gets all that is to come, then end of file",
           "[contract]") {
     const Server server;

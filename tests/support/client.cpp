@@ -76,6 +76,10 @@ void Client::send(std::string_view bytes) {
     }
 }
 
+void Client::send_urgent(char byte) {
+    check(::send(socket_.get(), &byte, 1, MSG_OOB | MSG_NOSIGNAL), "send");
+}
+
 std::size_t Client::send_some(std::string_view bytes) {
     const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent == -1 && errno == EAGAIN) {

@@ -27,6 +27,9 @@ public:
     /// Sends everything and waits for no answer.
     void send(std::string_view bytes);
 
+    /// Sends one byte as urgent data (MSG_OOB).
+    void send_urgent(char byte);
+
     /// Sends what fits at once, without waiting, and returns how many bytes that were.
     std::size_t send_some(std::string_view bytes);
 
