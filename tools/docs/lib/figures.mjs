@@ -280,7 +280,7 @@ function makeRanges(results, [loadId], { link }) {
     entry.date,
   ]);
   const what = load.reconnects ? 'visits' : 'messages';
-  const text = `${load.title}, on ${describeMachine(results)}. Each range is that of the slices of one run: it tells the size of the thing, and ranks nobody. [Why](${link}#what-is-not-claimed).`;
+  const text = `${load.title}, on ${describeMachine(results)}. Each range is that of the slices of one run: it tells the size of the thing, and is no ranking. [Why](${link}#what-is-not-claimed).`;
   return [...table(['server', `${what} a second`, 'p50, µs', 'p99, µs', 'date'], rows), '', ...paragraph(text)];
 }
 
