@@ -71,6 +71,26 @@ test('an interval that is not there shows nothing', () => {
   assert.deepEqual(rowOf(text, '10 poll').slice(1, 2).concat(rowOf(text, '10 poll').slice(3)), ['5.000 (no interval)', 'no difference shown']);
 });
 
+test('between visits a difference is claimed from a factor of 1.5 on, with the whole interval', () => {
+  const verdictOf = (ratio, load) => {
+    const results = makeResults((data) => Object.assign(comparisonOf(data, '16-io-uring', load), { server_ratio: ratio, server_null: interval(0.98, 1.02), whole_ratio: ratio, whole_null: interval(0.98, 1.02) }));
+    const alone = rowOf(show(`loads ${load}`, results), '16 io-uring').at(-1);
+    const amongOthers = rowOf(show(`loads ${load} 64B-1`, results), '16 io-uring')[1];
+    const whole = rowOf(show(`loads ${load} whole`, results), '16 io-uring').at(-1);
+    assert.ok(amongOthers.endsWith(`, ${alone}`), amongOthers);
+    assert.equal(whole, alone);
+    return alone;
+  };
+  assert.equal(verdictOf(interval(1.6, 1.8), 'visits-8'), 'costs more');
+  assert.equal(verdictOf(interval(1.45, 1.8), 'visits-8'), 'no difference shown', 'the interval begins below the factor');
+  assert.equal(verdictOf(interval(0.5, 0.66), 'visits-8'), 'costs less');
+  assert.equal(verdictOf(interval(0.5, 0.67), 'visits-8'), 'no difference shown', 'the interval ends within the factor');
+  assert.equal(verdictOf(interval(1.45, 1.8), '64B-50'), 'costs more', 'another load has no such rule');
+  assert.equal(verdictOf({ median: 5, low: null, high: null }, 'visits-8'), 'no difference shown', 'no interval');
+  assert.match(show('loads visits-8').replace(/\n/g, ' '), /only where the whole interval lies beyond a factor of 1\.5\.$/);
+  assert.doesNotMatch(show('loads 64B-50'), /beyond a factor/);
+});
+
 // --- A chapter's table ------------------------------------------------------------------------------
 
 test('a chapter stands between the one before and the baseline', () => {
