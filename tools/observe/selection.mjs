@@ -3,7 +3,7 @@
 import { isBirth, opensDescriptor } from './syscalls.mjs';
 import { splitArguments } from './strace-lines.mjs';
 
-const descriptorCalls = new Set(['read', 'write', 'readv', 'writev', 'close', 'fcntl']);
+const descriptorCalls = new Set(['read', 'write', 'readv', 'writev', 'pwritev2', 'close', 'fcntl']);
 
 /**
  * Leaves out what the C library does on its own: reading files (the loader, /etc/hosts, /dev/null),
@@ -50,7 +50,9 @@ function isWorthALine({ name, args, result }, files) {
 }
 
 const selectors = {
-  rt_sigaction: ([signal, action]) => action !== 'NULL' && !['SIGRTMIN', 'SIGRT_1'].includes(signal),
+  // With SIG_DFL it is the start of every server, which takes back what its own parent has ignored.
+  rt_sigaction: ([signal, action]) =>
+    action !== 'NULL' && !action.includes('sa_handler=SIG_DFL') && !['SIGRTMIN', 'SIGRT_1'].includes(signal),
   rt_sigprocmask: ([how, set = '']) => how !== 'SIG_SETMASK' && /^\[\w/.test(set) && !/^\[(RTMIN|RT_1| )+\]$/.test(set),
   fcntl: ([, command]) => /^F_(SETFL|SETFD|SETSIG|SETOWN|SETOWN_EX|DUPFD\w*)$/.test(command),
 };

@@ -7,7 +7,7 @@
 export const tracedCalls = [
   'socket', 'bind', 'listen', 'accept', 'accept4', 'connect', 'shutdown', 'getsockname', 'getpeername', 'setsockopt',
   'getsockopt', 'socketpair', 'sendto', 'recvfrom', 'sendmsg', 'recvmsg', 'sendmmsg', 'recvmmsg',
-  'read', 'write', 'readv', 'writev', 'close', 'close_range', 'splice', 'sendfile',
+  'read', 'write', 'readv', 'writev', 'pwritev2', 'close', 'close_range', 'splice', 'sendfile',
   'clone', 'clone3', 'fork', 'vfork', 'execve', 'execveat', 'wait4', 'waitid', 'exit', 'exit_group',
   'kill', 'tgkill', 'pidfd_open', 'pidfd_send_signal',
   'rt_sigaction', 'rt_sigprocmask', 'rt_sigreturn', 'rt_sigsuspend', 'rt_sigtimedwait', 'signalfd', 'signalfd4', 'pause',

@@ -137,6 +137,15 @@ test('what pthread_create does to signals is left out, what the program does is 
   assert.deepEqual(show(step), ['server: rt_sigprocmask(SIG_BLOCK, [CHLD], NULL, 8) = 0']);
 });
 
+test('signals that a server puts back to their defaults at its start are left out, and its reports are told', () => {
+  const report = 'pwritev2(2, [{iov_base="client gone\\n", iov_len=12}], 1, -1, RWF_NOWAIT) = 12';
+  const [step] = tell([
+    '10 1.0 rt_sigaction(SIGCHLD, {sa_handler=SIG_DFL, sa_mask=[CHLD], sa_flags=SA_RESTORER|SA_RESTART, sa_restorer=0x7f}, {sa_handler=SIG_IGN}, 8) = 0 <0.001>',
+    `10 1.1 ${report} <0.001>`,
+  ]);
+  assert.deepEqual(show(step), [`server: ${report}`]);
+});
+
 test('a spinning server is told once, and still spins in the next step', () => {
   const again = 'accept4(3, NULL, NULL, SOCK_NONBLOCK) = -1 EAGAIN (Resource temporarily unavailable) <0.000001>';
   const story = tell([...Array(500).keys()].map((turn) => `10 ${(1 + turn / 100).toFixed(2)} ${again}`), [3, 90]);
