@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 constexpr std::chrono::milliseconds accept_pause{100};
+constexpr int failures_at_once = 16;  // of accept(), before it pauses
 
 struct Client {
     Fd fd;
@@ -29,14 +31,14 @@ Task<> serve(IoContext& io, const Acceptor& acceptor);
 Task<Client> accept_client(IoContext& io, const Acceptor& acceptor);
 Task<> serve_client(IoContext& io, Client client);
 Task<> echo(const Socket& client);
+void report_client(const Address& client, const char* what, const std::exception& error) noexcept;
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
-        Fd listener = listen_on(options);
         IoContext io;
-        announce(listener);
-        const Acceptor acceptor(io, std::move(listener));
+        const Acceptor acceptor(io, listen_on(options));
         io.start(serve(io, acceptor));
+        announce(acceptor.listener());
         io.run();
     });
 }
@@ -44,12 +46,20 @@ int main(int argc, char** argv) {
 /// Gives every client a coroutine of its own, for ever.
 Task<> serve(IoContext& io, const Acceptor& acceptor) {
     while (true) {
-        Client client = co_await accept_client(io, acceptor);
-        const std::string name = to_string(client.address);
+        bool is_out_of_memory = false;
         try {
-            io.start(serve_client(io, std::move(client)));
-        } catch (const std::exception& error) {
-            report("client " + name + " turned away: " + error.what());
+            Client client = co_await accept_client(io, acceptor);
+            const Address address = client.address;
+            try {
+                io.start(serve_client(io, std::move(client)));
+            } catch (const std::exception& error) {
+                report_client(address, " turned away: ", error);
+            }
+        } catch (const std::bad_alloc&) {
+            is_out_of_memory = true;  // Not even accept_client() can be called.
+        }
+        if (is_out_of_memory) {
+            co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
 }
@@ -57,6 +67,7 @@ Task<> serve(IoContext& io, const Acceptor& acceptor) {
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
 Task<Client> accept_client(IoContext& io, const Acceptor& acceptor) {
     bool reported = false;
+    int failures = 0;
     while (true) {
         Client client;
         const int fd = co_await acceptor.accept(client.address);
@@ -76,7 +87,11 @@ Task<Client> accept_client(IoContext& io, const Acceptor& acceptor) {
             case EHOSTUNREACH:
             case EOPNOTSUPP:
             case ENETUNREACH:
-            case EPERM: break;
+            case EPERM:
+                if (++failures < failures_at_once) {
+                    break;
+                }
+                [[fallthrough]];  // And maybe it will be so for ever.
 
             // No descriptor or no memory for one more client. accept() asks for the descriptor
             // before it looks for a client, so it would fail at once, again and again: give others
@@ -102,7 +117,7 @@ Task<> serve_client(IoContext& io, Client client) {
         const Socket socket(io, std::move(client.fd));
         co_await echo(socket);
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report_client(client.address, ": ", error);
     }
 }
 
@@ -119,5 +134,13 @@ Task<> echo(const Socket& client) {
             const std::size_t sent = co_await client.send(unsent);
             unsent = unsent.subspan(sent);
         }
+    }
+}
+
+/// Reports what has become of a client. Where there is no memory for the words, it goes unsaid.
+void report_client(const Address& client, const char* what, const std::exception& error) noexcept {
+    try {
+        report("client " + to_string(client) + what + error.what());
+    } catch (const std::bad_alloc&) {
     }
 }

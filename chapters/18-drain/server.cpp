@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -25,6 +26,7 @@
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 constexpr std::chrono::milliseconds accept_pause{100};
+constexpr int failures_at_once = 16;  // of accept(), before it pauses
 constexpr std::chrono::milliseconds goodbye_pause{100};
 
 struct Client {
@@ -46,6 +48,7 @@ Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor);
 Task<> serve_client(IoContext& io, Client client, Patience patience, std::stop_token stop);
 Task<> echo(Socket& client, Patience patience);
 Task<> say_goodbye(Socket& client);
+void report_client(const Address& client, const char* what, const std::exception& error) noexcept;
 
 int main(int argc, char** argv) {
     int idle_timeout = 60'000;
@@ -97,15 +100,23 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
     Acceptor acceptor(io, std::move(listener));
     const std::stop_callback at_stop(stop, [&acceptor] { acceptor.end_queue(); });
     while (true) {
-        std::optional<Client> client = co_await accept_client(io, acceptor);
-        if (!client) {
-            co_return;
-        }
-        const std::string name = to_string(client->address);
+        bool is_out_of_memory = false;
         try {
-            clients.start(serve_client(io, std::move(*client), patience, stop));
-        } catch (const std::exception& error) {
-            report("client " + name + " turned away: " + error.what());
+            std::optional<Client> client = co_await accept_client(io, acceptor);
+            if (!client) {
+                co_return;
+            }
+            const Address address = client->address;
+            try {
+                clients.start(serve_client(io, std::move(*client), patience, stop));
+            } catch (const std::exception& error) {
+                report_client(address, " turned away: ", error);
+            }
+        } catch (const std::bad_alloc&) {
+            is_out_of_memory = true;  // Not even accept_client() can be called.
+        }
+        if (is_out_of_memory) {
+            co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
 }
@@ -114,6 +125,7 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
 /// std::system_error only when the listener itself is broken.
 Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor) {
     bool reported = false;
+    int failures = 0;
     while (true) {
         Client client;
         const int fd = co_await acceptor.accept(client.address);
@@ -133,7 +145,11 @@ Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor) {
             case EHOSTUNREACH:
             case EOPNOTSUPP:
             case ENETUNREACH:
-            case EPERM: break;
+            case EPERM:
+                if (++failures < failures_at_once) {
+                    break;
+                }
+                [[fallthrough]];  // And maybe it will be so for ever.
 
             // No descriptor or no memory for one more client. accept() asks for the descriptor
             // before it looks for a client, so it would fail at once, again and again: give others
@@ -166,7 +182,7 @@ Task<> serve_client(IoContext& io, Client client, Patience patience, std::stop_t
             co_await say_goodbye(socket);
         }
     } catch (const std::exception& error) {
-        report("client " + to_string(client.address) + ": " + error.what());
+        report_client(client.address, ": ", error);
     }
 }
 
@@ -205,5 +221,13 @@ Task<> say_goodbye(Socket& client) {
                 co_return;
             }
         }
+    }
+}
+
+/// Reports what has become of a client. Where there is no memory for the words, it goes unsaid.
+void report_client(const Address& client, const char* what, const std::exception& error) noexcept {
+    try {
+        report("client " + to_string(client) + what + error.what());
+    } catch (const std::bad_alloc&) {
     }
 }

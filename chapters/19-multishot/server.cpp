@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -24,6 +25,7 @@
 
 constexpr unsigned ring_entries = 256;
 constexpr std::chrono::milliseconds accept_pause{100};
+constexpr int failures_at_once = 16;  // of accept(), before it pauses
 constexpr std::chrono::milliseconds goodbye_pause{100};
 
 struct Client {
@@ -45,6 +47,8 @@ Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor);
 Task<> serve_client(IoContext& io, Client client, Patience patience, std::stop_token stop);
 Task<> echo(Socket& client, Patience patience);
 Task<> say_goodbye(Socket& client);
+void report_client(const std::string& client, const char* what,
+                   const std::exception& error) noexcept;
 
 int main(int argc, char** argv) {
     int idle_timeout = 60'000;
@@ -99,15 +103,23 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
     Acceptor acceptor(io, std::move(listener));
     const std::stop_callback at_stop(stop, [&acceptor] { acceptor.end_queue(); });
     while (true) {
-        std::optional<Client> client = co_await accept_client(io, acceptor);
-        if (!client) {
-            co_return;
-        }
-        const std::string name = client->name;
+        bool is_out_of_memory = false;
         try {
-            clients.start(serve_client(io, std::move(*client), patience, stop));
-        } catch (const std::exception& error) {
-            report("client " + name + " turned away: " + error.what());
+            std::optional<Client> client = co_await accept_client(io, acceptor);
+            if (!client) {
+                co_return;
+            }
+            const std::string name = client->name;
+            try {
+                clients.start(serve_client(io, std::move(*client), patience, stop));
+            } catch (const std::exception& error) {
+                report_client(name, " turned away: ", error);
+            }
+        } catch (const std::bad_alloc&) {
+            is_out_of_memory = true;  // Not even accept_client() can be called.
+        }
+        if (is_out_of_memory) {
+            co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
 }
@@ -116,6 +128,7 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
 /// std::system_error only when the listener itself is broken.
 Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor) {
     bool reported = false;
+    int failures = 0;
     while (true) {
         Address address;
         const int fd = co_await acceptor.accept(address);
@@ -135,7 +148,11 @@ Task<std::optional<Client>> accept_client(IoContext& io, Acceptor& acceptor) {
             case EHOSTUNREACH:
             case EOPNOTSUPP:
             case ENETUNREACH:
-            case EPERM: break;
+            case EPERM:
+                if (++failures < failures_at_once) {
+                    break;
+                }
+                [[fallthrough]];  // And maybe it will be so for ever.
 
             // No descriptor or no memory for one more client. accept() asks for the descriptor
             // before it looks for a client, so it would fail at once, again and again: give others
@@ -168,7 +185,7 @@ Task<> serve_client(IoContext& io, Client client, Patience patience, std::stop_t
             co_await say_goodbye(socket);
         }
     } catch (const std::exception& error) {
-        report("client " + client.name + ": " + error.what());
+        report_client(client.name, ": ", error);
     }
 }
 
@@ -205,5 +222,14 @@ Task<> say_goodbye(Socket& client) {
                 co_return;
             }
         }
+    }
+}
+
+/// Reports what has become of a client. Where there is no memory for the words, it goes unsaid.
+void report_client(const std::string& client, const char* what,
+                   const std::exception& error) noexcept {
+    try {
+        report("client " + client + what + error.what());
+    } catch (const std::bad_alloc&) {
     }
 }
