@@ -32,6 +32,7 @@ Task<Client> accept_client(IoContext& io, const Acceptor& acceptor);
 Task<> serve_client(IoContext& io, Client client);
 Task<> echo(const Socket& client);
 void report_client(const Address& client, const char* what, const std::exception& error) noexcept;
+void report_shortage() noexcept;
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
@@ -45,10 +46,12 @@ int main(int argc, char** argv) {
 
 /// Gives every client a coroutine of its own, for ever.
 Task<> serve(IoContext& io, const Acceptor& acceptor) {
+    bool reported = false;
     while (true) {
         bool is_out_of_memory = false;
         try {
             Client client = co_await accept_client(io, acceptor);
+            reported = false;
             const Address address = client.address;
             try {
                 io.start(serve_client(io, std::move(client)));
@@ -59,6 +62,9 @@ Task<> serve(IoContext& io, const Acceptor& acceptor) {
             is_out_of_memory = true;  // Not even accept_client() can be called.
         }
         if (is_out_of_memory) {
+            if (!std::exchange(reported, true)) {
+                report_shortage();
+            }
             co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
@@ -141,6 +147,14 @@ Task<> echo(const Socket& client) {
 void report_client(const Address& client, const char* what, const std::exception& error) noexcept {
     try {
         report("client " + to_string(client) + what + error.what());
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+/// Reports that not even accept() can be called. The same holds for the words.
+void report_shortage() noexcept {
+    try {
+        report(failed_call(ENOMEM, "accept, trying again").what());
     } catch (const std::bad_alloc&) {
     }
 }

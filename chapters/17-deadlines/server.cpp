@@ -38,6 +38,7 @@ Task<Client> accept_client(IoContext& io, Acceptor& acceptor);
 Task<> serve_client(IoContext& io, Client client, Patience patience);
 Task<> echo(Socket& client, Patience patience);
 void report_client(const Address& client, const char* what, const std::exception& error) noexcept;
+void report_shortage() noexcept;
 
 int main(int argc, char** argv) {
     int idle_timeout = 60'000;
@@ -62,10 +63,12 @@ int main(int argc, char** argv) {
 /// Gives every client a coroutine of its own, for ever.
 Task<> serve(IoContext& io, Fd listener, Patience patience) {
     Acceptor acceptor(io, std::move(listener));
+    bool reported = false;
     while (true) {
         bool is_out_of_memory = false;
         try {
             Client client = co_await accept_client(io, acceptor);
+            reported = false;
             const Address address = client.address;
             try {
                 io.start(serve_client(io, std::move(client), patience));
@@ -76,6 +79,9 @@ Task<> serve(IoContext& io, Fd listener, Patience patience) {
             is_out_of_memory = true;  // Not even accept_client() can be called.
         }
         if (is_out_of_memory) {
+            if (!std::exchange(reported, true)) {
+                report_shortage();
+            }
             co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
@@ -158,6 +164,14 @@ Task<> echo(Socket& client, Patience patience) {
 void report_client(const Address& client, const char* what, const std::exception& error) noexcept {
     try {
         report("client " + to_string(client) + what + error.what());
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+/// Reports that not even accept() can be called. The same holds for the words.
+void report_shortage() noexcept {
+    try {
+        report(failed_call(ENOMEM, "accept, trying again").what());
     } catch (const std::bad_alloc&) {
     }
 }

@@ -49,6 +49,7 @@ Task<> echo(Socket& client, Patience patience);
 Task<> say_goodbye(Socket& client);
 void report_client(const std::string& client, const char* what,
                    const std::exception& error) noexcept;
+void report_shortage() noexcept;
 
 int main(int argc, char** argv) {
     int idle_timeout = 60'000;
@@ -102,6 +103,7 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
                       std::stop_token stop) {
     Acceptor acceptor(io, std::move(listener));
     const std::stop_callback at_stop(stop, [&acceptor] { acceptor.end_queue(); });
+    bool reported = false;
     while (true) {
         bool is_out_of_memory = false;
         try {
@@ -109,6 +111,7 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
             if (!client) {
                 co_return;
             }
+            reported = false;
             const std::string name = client->name;
             try {
                 clients.start(serve_client(io, std::move(*client), patience, stop));
@@ -119,6 +122,9 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
             is_out_of_memory = true;  // Not even accept_client() can be called.
         }
         if (is_out_of_memory) {
+            if (!std::exchange(reported, true)) {
+                report_shortage();
+            }
             co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
@@ -230,6 +236,14 @@ void report_client(const std::string& client, const char* what,
                    const std::exception& error) noexcept {
     try {
         report("client " + client + what + error.what());
+    } catch (const std::bad_alloc&) {
+    }
+}
+
+/// Reports that not even accept() can be called. The same holds for the words.
+void report_shortage() noexcept {
+    try {
+        report(failed_call(ENOMEM, "accept, trying again").what());
     } catch (const std::bad_alloc&) {
     }
 }
