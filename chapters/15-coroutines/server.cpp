@@ -36,8 +36,9 @@ void report_shortage() noexcept;
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
+        Fd listener = listen_on(options);
         IoContext io;
-        const Acceptor acceptor(io, listen_on(options));
+        const Acceptor acceptor(io, std::move(listener));
         io.start(serve(io, acceptor));
         announce(acceptor.listener());
         io.run();
