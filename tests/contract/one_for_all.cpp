@@ -334,11 +334,12 @@ TEST_CASE(
     // Addresses that are taken already stay; no more are to be had.
     server.limit(RLIMIT_AS, 1);
     std::vector<Client> more;
+    // It says so, where there is memory for the words, or leaves the rest in the accept queue.
     wait_until("a client is turned away", [&] {
         for (int i = 0; i < 50; ++i) {
             more.emplace_back(server);
         }
-        return !server.diagnostics().empty();
+        return !server.diagnostics().empty() || proc::accept_queue_length(server.endpoint()) > 200;
     });
     for (Client& client : clients) {
         REQUIRE(client.exchange("still there?") == "still there?");
