@@ -15,16 +15,15 @@
 #include <cstddef>
 #include <exception>
 #include <limits>
-#include <map>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
-#include <vector>
 
 #include "address.hpp"
 #include "check.hpp"
 #include "fd.hpp"
+#include "list.hpp"
 #include "task.hpp"
 
 class Operation;
@@ -56,7 +55,6 @@ private:
     using Clock = std::chrono::steady_clock;
 
     class Sleep;
-    using Sleeping = std::multimap<Clock::time_point, Sleep*>;
 
     /// What is known of a socket.
     struct Watched {
@@ -69,7 +67,7 @@ private:
     Started run_to_end(Task<> task);
     void take_events();
     int wait_ms() const;
-    void give_turn(int fd);
+    void give_turn(Operation& operation);
     void wake_sleepers();
 
     static constexpr int events_at_once = 64;
@@ -77,22 +75,19 @@ private:
 
     Fd epoll_;
     std::unordered_map<int, Watched> watched_;  // by descriptor
-    std::vector<int> ready_;  // descriptors whose suspended operation is to be tried again
+    List<Operation> ready_;                     // suspended operations that are to be tried again
     int operations_left_ = operations_at_once;  // for the coroutine that runs, in this turn
-    Sleeping sleeping_;
-    std::unordered_set<void*> started_;  // the frames of the tasks that have not ended
+    List<Sleep> sleeping_;                      // whose time comes first stands first
+    std::unordered_set<void*> started_;         // the frames of the tasks that have not ended
     std::exception_ptr failure_;
 };
 
 /// A system call on a socket that can be awaited. It is tried at once when the socket is known to
 /// be ready, and otherwise after the next event; the coroutine is suspended meanwhile.
-class Operation {
+class Operation : public Linked<Operation> {
 public:
-    Operation(const Operation&) = delete;
-    Operation& operator=(const Operation&) = delete;
-
     bool await_ready();
-    void await_suspend(std::coroutine_handle<> awaiting);
+    void await_suspend(std::coroutine_handle<> awaiting) noexcept;
 
 protected:
     Operation(IoContext& io, int fd) : io_(io), fd_(fd) {}
@@ -138,6 +133,7 @@ public:
     WatchedFd& operator=(const WatchedFd&) = delete;
 
     IoContext& io() const { return io_; }
+    const Fd& fd() const { return fd_; }
     int get() const { return fd_.get(); }
 
 private:
@@ -154,6 +150,8 @@ public:
     /// `co_await acceptor.accept(address)`: the descriptor of the next client, whose address is put
     /// into `address`, or the negative error number with which accept4(2) has failed.
     auto accept(Address& address) const;
+
+    const Fd& listener() const { return fd_.fd(); }
 
 private:
     WatchedFd fd_;
@@ -220,27 +218,14 @@ inline void IoContext::run() {
     while (!started_.empty() && !failure_) {
         take_events();
         wake_sleepers();
-        for (const int fd : std::exchange(ready_, {})) {
-            give_turn(fd);
+        // Whoever joins them meanwhile has his turn in the next round.
+        for (std::size_t turns = ready_.size(); turns > 0 && !ready_.empty(); --turns) {
+            give_turn(ready_.pop_front());
         }
     }
     if (failure_) {
         std::rethrow_exception(std::exchange(failure_, nullptr));
     }
-}
-
-/// How long epoll_wait() may sleep, in milliseconds; -1 is for ever.
-inline int IoContext::wait_ms() const {
-    if (!ready_.empty()) {
-        return 0;
-    }
-    if (sleeping_.empty()) {
-        return -1;
-    }
-    using std::chrono::milliseconds;
-    const auto left = std::chrono::ceil<milliseconds>(sleeping_.begin()->first - Clock::now());
-    constexpr milliseconds longest{std::numeric_limits<int>::max()};
-    return static_cast<int>(std::clamp(left, milliseconds{0}, longest).count());
 }
 
 inline void IoContext::take_events() {
@@ -253,43 +238,33 @@ inline void IoContext::take_events() {
         const int fd = events[static_cast<std::size_t>(i)].data.fd;
         Watched& watched = watched_.at(fd);
         if (!std::exchange(watched.is_ready, true) && watched.waiting != nullptr) {
-            ready_.push_back(fd);
+            ready_.push_back(*watched.waiting);
         }
     }
 }
 
-/// Tries the suspended operation on this descriptor again, and resumes its coroutine if it has been
-/// done.
-inline void IoContext::give_turn(int fd) {
-    const auto entry = watched_.find(fd);
-    if (entry == watched_.end() || entry->second.waiting == nullptr) {
-        return;  // Destroyed in the meantime.
-    }
-    Watched& watched = entry->second;
+/// Tries a suspended operation again, and resumes its coroutine if it has been done.
+inline void IoContext::give_turn(Operation& operation) {
+    Watched& watched = watched_.at(operation.fd_);
     operations_left_ = operations_at_once;
     if (watched.waiting->try_call(watched)) {
         std::exchange(watched.waiting, nullptr)->awaiting_.resume();
     }
 }
 
-class IoContext::Sleep {
+class IoContext::Sleep : public Linked<Sleep> {
 public:
     Sleep(IoContext& io, std::chrono::milliseconds time) : io_(io), end_(Clock::now() + time) {}
-    Sleep(const Sleep&) = delete;
-    Sleep& operator=(const Sleep&) = delete;
-
-    /// A coroutine can be destroyed while it sleeps.
-    ~Sleep() {
-        if (awaiting_) {
-            io_.sleeping_.erase(entry_);
-        }
-    }
 
     bool await_ready() const noexcept { return false; }
 
-    void await_suspend(std::coroutine_handle<> awaiting) {
-        entry_ = io_.sleeping_.emplace(end_, this);
+    void await_suspend(std::coroutine_handle<> awaiting) noexcept {
         awaiting_ = awaiting;
+        Sleep* later = io_.sleeping_.front();
+        while (later != nullptr && later->end_ <= end_) {
+            later = io_.sleeping_.next(*later);
+        }
+        io_.sleeping_.insert(*this, later);
     }
 
     void await_resume() const noexcept {}
@@ -299,8 +274,7 @@ private:
 
     IoContext& io_;
     const Clock::time_point end_;
-    std::coroutine_handle<> awaiting_;  // while it sleeps
-    Sleeping::iterator entry_;
+    std::coroutine_handle<> awaiting_;
 };
 
 inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
@@ -309,12 +283,24 @@ inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
 
 inline void IoContext::wake_sleepers() {
     const Clock::time_point now = Clock::now();
-    while (!sleeping_.empty() && sleeping_.begin()->first <= now) {
-        Sleep& sleep = *sleeping_.begin()->second;
-        sleeping_.erase(sleeping_.begin());
+    while (!sleeping_.empty() && sleeping_.front()->end_ <= now) {
         operations_left_ = operations_at_once;
-        std::exchange(sleep.awaiting_, nullptr).resume();
+        sleeping_.pop_front().awaiting_.resume();
     }
+}
+
+/// How long epoll_wait() may sleep, in milliseconds; -1 is for ever.
+inline int IoContext::wait_ms() const {
+    if (!ready_.empty()) {
+        return 0;
+    }
+    if (sleeping_.empty()) {
+        return -1;
+    }
+    using std::chrono::milliseconds;
+    const auto left = std::chrono::ceil<milliseconds>(sleeping_.front()->end_ - Clock::now());
+    constexpr milliseconds longest{std::numeric_limits<int>::max()};
+    return static_cast<int>(std::clamp(left, milliseconds{0}, longest).count());
 }
 
 // ---- Operations on sockets ----
@@ -343,12 +329,12 @@ inline bool Operation::await_ready() {
     return watched.is_ready && io_.operations_left_ > 0 && try_call(watched);
 }
 
-inline void Operation::await_suspend(std::coroutine_handle<> awaiting) {
+inline void Operation::await_suspend(std::coroutine_handle<> awaiting) noexcept {
     awaiting_ = awaiting;
     IoContext::Watched& watched = io_.watched_.at(fd_);
     watched.waiting = this;
     if (watched.is_ready) {
-        io_.ready_.push_back(fd_);  // Enough for one turn: the others first.
+        io_.ready_.push_back(*this);  // Enough for one turn: the others first.
     }
 }
 

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <span>
 #include <unordered_set>
@@ -20,6 +19,7 @@
 #include "address.hpp"
 #include "check.hpp"
 #include "fd.hpp"
+#include "list.hpp"
 #include "ring.hpp"
 #include "task.hpp"
 
@@ -61,18 +61,15 @@ private:
     void take_completions();
 
     io_uring ring_{};
-    std::deque<Operation*> done_;        // whose coroutines are to be resumed
+    List<Operation> done_;               // whose coroutines are to be resumed
     std::unordered_set<void*> started_;  // the frames of the tasks that have not ended
     std::exception_ptr failure_;
 };
 
 /// An operation that the kernel does while the coroutine is suspended. From the moment at which it
 /// is handed over until it is done, it and the memory that it works on belong to the kernel.
-class Operation {
+class Operation : public Linked<Operation> {
 public:
-    Operation(const Operation&) = delete;
-    Operation& operator=(const Operation&) = delete;
-
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting);
 
@@ -122,6 +119,8 @@ public:
     /// `co_await acceptor.accept(address)`: the descriptor of the next client, whose address is put
     /// into `address`, or the negative error number with which accept4(2) has failed.
     auto accept(Address& address) const;
+
+    const Fd& listener() const { return fd_; }
 
 private:
     IoContext& io_;
@@ -196,8 +195,7 @@ inline void IoContext::run() {
         submit_and_wait(done_.empty() ? 1 : 0);
         take_completions();
         for (std::size_t turns = done_.size(); turns > 0 && !done_.empty(); --turns) {
-            Operation& operation = *done_.front();
-            done_.pop_front();
+            Operation& operation = done_.pop_front();
             operation.state_ = Operation::State::ours;
             operation.awaiting_.resume();
         }
@@ -221,7 +219,10 @@ inline io_uring_sqe& IoContext::next_entry() {
 /// Hands over all entries of the submission queue, and sleeps until at least `count` operations are
 /// done: one system call for both.
 inline void IoContext::submit_and_wait(unsigned count) {
-    const int result = ::io_uring_submit_and_wait(&ring_, count);
+    // With a count of 0, too, the kernel has to be asked for completions: until it is, it finishes
+    // nothing of what has waited in it (IORING_SETUP_DEFER_TASKRUN).
+    const int result = count > 0 ? ::io_uring_submit_and_wait(&ring_, count)
+                                 : ::io_uring_submit_and_get_events(&ring_);
     // A signal came first; or there is no memory, or no room for completions, until some of those
     // that are there have been taken. Nothing is lost: what is left goes with the next call.
     if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
@@ -245,7 +246,7 @@ inline void IoContext::take_completions() {
         if (result == -EINTR && !operation->is_abandoned_) {
             operation->submit();  // A signal came first. Nothing is lost; ask again.
         } else {
-            done_.push_back(operation);
+            done_.push_back(*operation);
         }
     }
 }
@@ -277,7 +278,6 @@ inline Operation::~Operation() {
         }
     }
     if (state_ == State::done) {
-        std::erase(io_.done_, this);  // Nobody is there to be resumed.
         if (is_opening_ && result_ >= 0) {
             ::close(result_);
         }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -34,22 +35,35 @@ int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Fd listener = listen_on(options);
         IoContext io;
-        announce(listener);
         const Acceptor acceptor(io, std::move(listener));
         io.start(serve(io, acceptor));
+        announce(acceptor.listener());
         io.run();
     });
 }
 
 /// Gives every client a coroutine of its own, for ever.
 Task<> serve(IoContext& io, const Acceptor& acceptor) {
+    bool reported = false;
     while (true) {
-        Client client = co_await accept_client(io, acceptor);
-        const Address address = client.address;
+        bool is_out_of_memory = false;
         try {
-            io.start(serve_client(io, std::move(client)));
-        } catch (const std::exception& error) {
-            report({"client ", to_text(address), " turned away: ", error.what()});
+            Client client = co_await accept_client(io, acceptor);
+            reported = false;
+            const Address address = client.address;
+            try {
+                io.start(serve_client(io, std::move(client)));
+            } catch (const std::exception& error) {
+                report({"client ", to_text(address), " turned away: ", error.what()});
+            }
+        } catch (const std::bad_alloc&) {
+            is_out_of_memory = true;  // Not even accept_client() can be called.
+        }
+        if (is_out_of_memory) {
+            if (!std::exchange(reported, true)) {
+                report({"accept, trying again: ", std::strerror(ENOMEM)});
+            }
+            co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
 }

@@ -18,7 +18,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <map>
 #include <optional>
@@ -29,24 +28,11 @@
 #include "address.hpp"
 #include "check.hpp"
 #include "fd.hpp"
+#include "list.hpp"
 #include "ring.hpp"
 #include "task.hpp"
 
 class Operation;
-
-/// Operations that have a deadline, in the order of their deadlines. All of them have been given
-/// the same time, so whoever comes last has the last deadline: to add and to remove is to change a
-/// few pointers, however many there are.
-class DeadlineList {
-public:
-    void push_back(Operation& operation);
-    void remove(Operation& operation);
-    Operation* front() const { return first_; }
-
-private:
-    Operation* first_ = nullptr;
-    Operation* last_ = nullptr;
-};
 
 class IoContext;
 
@@ -125,9 +111,10 @@ private:
     std::optional<Clock::time_point> next_deadline() const;
 
     io_uring ring_{};
-    std::map<std::chrono::milliseconds, DeadlineList> deadlines_;  // by the time that was given
-    Clock::time_point now_ = Clock::now();                         // when the kernel was last asked
-    std::deque<Operation*> done_;  // whose coroutines are to be resumed
+    /// By the time that was given: whoever comes last has the last deadline of those.
+    std::map<std::chrono::milliseconds, List<Operation>> deadlines_;
+    Clock::time_point now_ = Clock::now();  // when the kernel was last asked
+    List<Operation> done_;                  // whose coroutines are to be resumed
     TaskGroup tasks_{*this};
     std::exception_ptr failure_;
 };
@@ -137,11 +124,8 @@ using Timeout = std::optional<std::chrono::milliseconds>;
 
 /// An operation that the kernel does while the coroutine is suspended. From the moment at which it
 /// is handed over until it is done, it and the memory that it works on belong to the kernel.
-class Operation {
+class Operation : public Linked<Operation> {
 public:
-    Operation(const Operation&) = delete;
-    Operation& operator=(const Operation&) = delete;
-
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting);
 
@@ -177,14 +161,12 @@ protected:
     void cancel(int error_number);
 
 private:
-    friend class DeadlineList;
     friend class IoContext;
 
     enum class State { ours, in_flight, done };
 
     void submit();
     void end(int result);
-    void leave_deadlines();
 
     IoContext& io_;
     Operation*& pending_;
@@ -196,9 +178,6 @@ private:
     const Timeout timeout_;
     const std::span<const char> memory_;
     IoContext::Clock::time_point deadline_;
-    DeadlineList* deadlines_ = nullptr;  // the list that it is in
-    Operation* previous_ = nullptr;
-    Operation* next_ = nullptr;
 };
 
 /// A listening socket on which a client can be awaited, by one coroutine at a time.
@@ -344,8 +323,7 @@ inline void IoContext::run() {
         take_completions();
         cancel_late_ones();
         for (std::size_t turns = done_.size(); turns > 0 && !done_.empty(); --turns) {
-            Operation& operation = *done_.front();
-            done_.pop_front();
+            Operation& operation = done_.pop_front();
             operation.state_ = Operation::State::ours;
             operation.pending_ = nullptr;
             operation.awaiting_.resume();
@@ -371,7 +349,11 @@ inline io_uring_sqe& IoContext::next_entry() {
 /// done or the next deadline has come: one system call for all of it.
 inline void IoContext::submit_and_wait(unsigned count) {
     int result = 0;
-    if (const auto deadline = next_deadline(); deadline && count > 0) {
+    if (count == 0) {
+        // Here, too, the kernel has to be asked for completions: until it is, it finishes nothing
+        // of what has waited in it (IORING_SETUP_DEFER_TASKRUN).
+        result = ::io_uring_submit_and_get_events(&ring_);
+    } else if (const auto deadline = next_deadline()) {
         const auto left = std::max(*deadline - Clock::now(), Clock::duration::zero());
         __kernel_timespec time = to_timespec(left);
         io_uring_cqe* completion = nullptr;
@@ -428,18 +410,6 @@ inline void IoContext::cancel(Operation* pending) {
     }
 }
 
-inline void DeadlineList::push_back(Operation& operation) {
-    operation.previous_ = last_;
-    operation.next_ = nullptr;
-    (last_ != nullptr ? last_->next_ : first_) = &operation;
-    last_ = &operation;
-}
-
-inline void DeadlineList::remove(Operation& operation) {
-    (operation.previous_ != nullptr ? operation.previous_->next_ : first_) = operation.next_;
-    (operation.next_ != nullptr ? operation.next_->previous_ : last_) = operation.previous_;
-}
-
 // ---- Operations ----
 
 inline void Operation::await_suspend(std::coroutine_handle<> awaiting) {
@@ -449,8 +419,7 @@ inline void Operation::await_suspend(std::coroutine_handle<> awaiting) {
     pending_ = this;
     if (timeout_) {
         deadline_ = io_.now_ + *timeout_;
-        deadlines_ = &io_.deadlines_[*timeout_];
-        deadlines_->push_back(*this);
+        io_.deadlines_[*timeout_].push_back(*this);
     }
 }
 
@@ -464,8 +433,8 @@ inline void Operation::submit() {
 }
 
 inline void Operation::cancel(int error_number) {
-    leave_deadlines();
     if (state_ == State::in_flight && cancelled_with_ == 0) {
+        leave_list();  // That of the deadlines: it has no other before it is done.
         io_uring_sqe& entry = io_.next_entry();
         ::io_uring_prep_cancel(&entry, this, 0);
         ::io_uring_sqe_set_data(&entry, nullptr);
@@ -483,14 +452,8 @@ inline void Operation::end(int result) {
     ASAN_UNPOISON_MEMORY_REGION(memory_.data(), memory_.size());
     result_ = was_stopped && cancelled_with_ != 0 ? -cancelled_with_ : result;
     state_ = State::done;
-    leave_deadlines();
-    io_.done_.push_back(this);
-}
-
-inline void Operation::leave_deadlines() {
-    if (deadlines_ != nullptr) {
-        std::exchange(deadlines_, nullptr)->remove(*this);
-    }
+    leave_list();
+    io_.done_.push_back(*this);
 }
 
 inline Operation::~Operation() {
@@ -500,13 +463,11 @@ inline Operation::~Operation() {
         io_.take_completions();
     }
     if (state_ == State::done) {
-        std::erase(io_.done_, this);  // Nobody is there to be resumed.
         if (is_opening_ && result_ >= 0) {
             ::close(result_);
         }
         pending_ = nullptr;
     }
-    assert(deadlines_ == nullptr);
 }
 
 class IoContext::Sleep : public Operation {

@@ -4,20 +4,25 @@
 #include <liburing.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <fstream>
 #include <initializer_list>
-#include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "check.hpp"
 
-/// Why io_uring cannot be used here, and what to do about it, for an error of io_uring_setup(2).
-inline std::runtime_error no_ring(int error_number) {
-    std::string reason = failed_call(error_number, "io_uring_setup").what();
+/// Why io_uring cannot be used here, and what to do about it, when one of its calls has failed.
+inline std::runtime_error no_ring(const char* call, int error_number) {
+    std::string reason = failed_call(error_number, call).what();
     if (error_number == ENOSYS) {
-        reason += ": this kernel has no io_uring (Linux 5.6 or later, built with CONFIG_IO_URING)";
-    } else if (error_number == EPERM) {
+        reason +=
+            ": this kernel has no io_uring (Linux 5.6 or later, built with CONFIG_IO_URING), or a "
+            "filter hides it";
+    } else if (error_number == EINVAL) {
+        reason += ": this kernel's io_uring is older than what is asked of it (Linux 5.6)";
+    } else if (error_number == EPERM || error_number == EACCES) {
         int disabled = 0;
         std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
         reason += disabled == 0
@@ -33,15 +38,14 @@ inline std::runtime_error no_ring(int error_number) {
 
 /// Throws std::runtime_error when the kernel lacks one of the operations.
 inline void require_operations(io_uring& ring, std::initializer_list<io_uring_op> operations) {
-    const std::unique_ptr<io_uring_probe, decltype(&::io_uring_free_probe)> probe(
-        ::io_uring_get_probe_ring(&ring), &::io_uring_free_probe);
-    if (probe == nullptr) {
-        throw std::runtime_error(
-            "io_uring_register does not say what this kernel's io_uring can do: it is older than "
-            "Linux 5.6, or a filter forbids the call");
+    constexpr unsigned most = 256;  // operations for which there is room in the answer
+    std::vector<std::byte> room(sizeof(io_uring_probe) + most * sizeof(io_uring_probe_op));
+    auto* const probe = reinterpret_cast<io_uring_probe*>(room.data());
+    if (const int result = ::io_uring_register_probe(&ring, probe, most); result < 0) {
+        throw no_ring("io_uring_register", -result);
     }
     for (const io_uring_op operation : operations) {
-        if (!::io_uring_opcode_supported(probe.get(), operation)) {
+        if (!::io_uring_opcode_supported(probe, operation)) {
             throw std::runtime_error("this kernel's io_uring lacks operation " +
                                      std::to_string(operation) + ": Linux 6.0 or later has it");
         }
@@ -61,7 +65,7 @@ inline void make_ring(unsigned entries, io_uring& ring) {
         }
     }
     if (result < 0) {
-        throw no_ring(-result);
+        throw no_ring("io_uring_setup", -result);
     }
     // Saves the kernel a look into the table of descriptors with each call; Linux 5.18, and no loss
     // where it fails.
@@ -71,6 +75,10 @@ inline void make_ring(unsigned entries, io_uring& ring) {
         require_operations(ring,
                            {IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_POLL_ADD,
                             IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL, IORING_OP_SEND_ZC});
+        // A filter may let a ring be made and forbid its use, and that had better be known now.
+        if (const int used = ::io_uring_get_events(&ring); used < 0) {
+            throw no_ring("io_uring_enter", -used);
+        }
     } catch (...) {
         ::io_uring_queue_exit(&ring);
         throw;

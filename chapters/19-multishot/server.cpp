@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -99,16 +100,29 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
                       std::stop_token stop) {
     Acceptor acceptor(io, std::move(listener));
     const std::stop_callback at_stop(stop, [&acceptor] { acceptor.end_queue(); });
+    bool reported = false;
     while (true) {
-        std::optional<Client> client = co_await accept_client(io, acceptor);
-        if (!client) {
-            co_return;
-        }
-        const std::string name = client->name;
+        bool is_out_of_memory = false;
         try {
-            clients.start(serve_client(io, std::move(*client), patience, stop));
-        } catch (const std::exception& error) {
-            report({"client ", name, " turned away: ", error.what()});
+            std::optional<Client> client = co_await accept_client(io, acceptor);
+            if (!client) {
+                co_return;
+            }
+            reported = false;
+            const std::string name = client->name;
+            try {
+                clients.start(serve_client(io, std::move(*client), patience, stop));
+            } catch (const std::exception& error) {
+                report({"client ", name, " turned away: ", error.what()});
+            }
+        } catch (const std::bad_alloc&) {
+            is_out_of_memory = true;  // Not even accept_client() can be called.
+        }
+        if (is_out_of_memory) {
+            if (!std::exchange(reported, true)) {
+                report({"accept, trying again: ", std::strerror(ENOMEM)});
+            }
+            co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
 }

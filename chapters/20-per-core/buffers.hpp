@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "check.hpp"
+#include "ring.hpp"
 
 /// Pages from the kernel, which gives each of them memory when it is first touched.
 class Pages {
@@ -93,9 +94,12 @@ inline BufferPool::BufferPool(io_uring& ring, unsigned count, std::size_t size)
     place.ring_entries = entries_;
     place.bgid = group;
     if (const int result = ::io_uring_register_buf_ring(&ring, &place, 0); result < 0) {
-        throw std::runtime_error(
-            std::string(failed_call(-result, "io_uring_register").what()) +
-            ": no ring of provided buffers here (Linux 5.19 or later has them)");
+        if (result == -EINVAL) {
+            throw std::runtime_error(
+                std::string(failed_call(-result, "io_uring_register").what()) +
+                ": no ring of provided buffers here (Linux 5.19 or later has them)");
+        }
+        throw no_ring("io_uring_register", -result);
     }
     ::io_uring_buf_ring_init(queue());
     for (unsigned id = 0; id < count; ++id) {

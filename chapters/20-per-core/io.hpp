@@ -22,6 +22,7 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <unordered_set>
@@ -32,25 +33,12 @@
 #include "buffers.hpp"
 #include "check.hpp"
 #include "fd.hpp"
+#include "list.hpp"
 #include "ring.hpp"
 #include "task.hpp"
 
 class Inbox;
 class Wait;
-
-/// Waits that have a deadline, in the order of their deadlines. All of them have been given
-/// the same time, so whoever comes last has the last deadline: to add and to remove is to change a
-/// few pointers, however many there are.
-class DeadlineList {
-public:
-    void push_back(Wait& wait);
-    void remove(Wait& wait);
-    Wait* front() const { return first_; }
-
-private:
-    Wait* first_ = nullptr;
-    Wait* last_ = nullptr;
-};
 
 class IoContext;
 
@@ -136,10 +124,11 @@ private:
 
     io_uring ring_{};
     std::optional<BufferPool> pool_;
-    std::deque<Inbox*> hungry_;  // who had bytes coming, and no buffer was left for them
-    std::map<std::chrono::milliseconds, DeadlineList> deadlines_;  // by the time that was given
-    Clock::time_point now_ = Clock::now();                         // when the kernel was last asked
-    std::deque<Wait*> done_;  // whose coroutines are to be resumed
+    List<Inbox> hungry_;  // who had bytes coming, and no buffer was left for them
+    /// By the time that was given: whoever comes last has the last deadline of those.
+    std::map<std::chrono::milliseconds, List<Wait>> deadlines_;
+    Clock::time_point now_ = Clock::now();  // when the kernel was last asked
+    List<Wait> done_;                       // whose coroutines are to be resumed
     TaskGroup tasks_{*this};
     std::exception_ptr failure_;
 };
@@ -148,11 +137,8 @@ private:
 using Timeout = std::optional<std::chrono::milliseconds>;
 
 /// What a coroutine is suspended in: until it is over, or its deadline has come.
-class Wait {
+class Wait : public Linked<Wait> {
 public:
-    Wait(const Wait&) = delete;
-    Wait& operator=(const Wait&) = delete;
-
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting);
 
@@ -190,12 +176,9 @@ protected:
     IoContext& io_;
 
 private:
-    friend class DeadlineList;
     friend class IoContext;
 
     enum class State { not_begun, suspended, over };
-
-    void leave_deadlines();
 
     Wait*& pending_;
     std::coroutine_handle<> awaiting_;
@@ -204,9 +187,6 @@ private:
 
     const Timeout timeout_;
     IoContext::Clock::time_point deadline_;
-    DeadlineList* deadlines_ = nullptr;  // the list that it is in
-    Wait* previous_ = nullptr;
-    Wait* next_ = nullptr;
 };
 
 /// Whatever has completions: its address is the user data of its entry.
@@ -236,8 +216,9 @@ protected:
     /// Writes down in a submission queue entry what is to be done.
     virtual void describe(io_uring_sqe& entry) = 0;
 
-    /// Whether it is to be handed over again, instead of being done with this result.
-    virtual bool goes_on(int result) { return result == -EINTR; }  // A signal came first.
+    /// Whether it is to be handed over again, instead of being done with this result, or with the
+    /// one that it is changed to.
+    virtual bool goes_on(int& result) { return result == -EINTR; }  // A signal came first.
 
     void work_on(std::span<const char> memory) { memory_ = memory; }
 
@@ -308,15 +289,18 @@ public:
 private:
     void describe(io_uring_sqe& entry) override;
     void take(int result, unsigned flags) override;
-    bool has_something() const override { return !arrived_.empty() || (has_ended_ && !is_armed()); }
+    bool has_something() const override {
+        return !arrived_.empty() || is_out_of_memory_ || (has_ended_ && !is_armed());
+    }
 
     const Fd& listener_;
     std::deque<int> arrived_;  // descriptors and negative error numbers
+    bool is_out_of_memory_ = false;
     bool has_ended_ = false;
 };
 
 /// The bytes that have come from a client and have not been read.
-class Inbox : public Multishot {
+class Inbox : public Multishot, public Linked<Inbox> {
 public:
     Inbox(IoContext& io, const Fd& client) : Multishot(io), client_(client) {}
     ~Inbox();
@@ -340,12 +324,12 @@ private:
     void take(int result, unsigned flags) override;
     void arm() override;
     void see_what_is_left();
+    void run_out_of_memory();
     Bytes receive_what_is_left();
 
     const Fd& client_;
     std::vector<Bytes> arrived_;
     std::optional<int> end_;  // behind them: 0 is the end of the file, or an error number
-    bool is_hungry_ = false;
     bool leaves_pool_ = false;
     bool has_ended_ = false;
     std::optional<std::size_t> left_;  // bytes in the socket before the end
@@ -489,12 +473,14 @@ inline IoContext::IoContext(unsigned entries, unsigned buffers, std::size_t buff
 inline void IoContext::run() {
     while (tasks_.size() > 0 && !failure_) {
         arm_hungry_ones();
-        submit_and_wait(done_.empty() ? 1 : 0);
+        // Those who go on may find that nothing has come, and take no buffer: then it is for
+        // others.
+        const bool others_can_go_on = pool_->available() > 0 && !hungry_.empty();
+        submit_and_wait(done_.empty() && !others_can_go_on ? 1 : 0);
         take_completions();
         cancel_late_ones();
         for (std::size_t turns = done_.size(); turns > 0 && !done_.empty(); --turns) {
-            Wait& wait = *done_.front();
-            done_.pop_front();
+            Wait& wait = done_.pop_front();
             wait.state_ = Wait::State::not_begun;
             wait.pending_ = nullptr;
             wait.awaiting_.resume();
@@ -520,7 +506,11 @@ inline io_uring_sqe& IoContext::next_entry() {
 /// done or the next deadline has come: one system call for all of it.
 inline void IoContext::submit_and_wait(unsigned count) {
     int result = 0;
-    if (const auto deadline = next_deadline(); deadline && count > 0) {
+    if (count == 0) {
+        // Here, too, the kernel has to be asked for completions: until it is, it finishes nothing
+        // of what has waited in it (IORING_SETUP_DEFER_TASKRUN).
+        result = ::io_uring_submit_and_get_events(&ring_);
+    } else if (const auto deadline = next_deadline()) {
         const auto left = std::max(*deadline - Clock::now(), Clock::duration::zero());
         __kernel_timespec time = to_timespec(left);
         io_uring_cqe* completion = nullptr;
@@ -581,24 +571,13 @@ inline void IoContext::cancel(Wait* pending) {
 /// As many as there are buffers go on, whoever has waited longest first. One that is too late once
 /// more waits behind the others.
 inline void IoContext::arm_hungry_ones() {
-    for (unsigned buffers = pool_->available(); buffers > 0 && !hungry_.empty(); --buffers) {
-        Inbox& inbox = *hungry_.front();
-        hungry_.pop_front();
-        inbox.is_hungry_ = false;
-        inbox.serve();
+    for (unsigned buffers = pool_->available(); buffers > 0 && !hungry_.empty();) {
+        Inbox& inbox = hungry_.pop_front();
+        if (inbox.waiting_ != nullptr) {  // Or else it takes none: its reader does something else.
+            inbox.serve();
+            --buffers;
+        }
     }
-}
-
-inline void DeadlineList::push_back(Wait& wait) {
-    wait.previous_ = last_;
-    wait.next_ = nullptr;
-    (last_ != nullptr ? last_->next_ : first_) = &wait;
-    last_ = &wait;
-}
-
-inline void DeadlineList::remove(Wait& wait) {
-    (wait.previous_ != nullptr ? wait.previous_->next_ : first_) = wait.next_;
-    (wait.next_ != nullptr ? wait.next_->previous_ : last_) = wait.previous_;
 }
 
 // ---- Waits and operations ----
@@ -611,38 +590,27 @@ inline void Wait::await_suspend(std::coroutine_handle<> awaiting) {
     begin();
     if (timeout_ && state_ == State::suspended) {
         deadline_ = io_.now_ + *timeout_;
-        deadlines_ = &io_.deadlines_[*timeout_];
-        deadlines_->push_back(*this);
+        io_.deadlines_[*timeout_].push_back(*this);
     }
 }
 
 inline void Wait::end(int result) {
-    leave_deadlines();
     if (state_ == State::suspended) {
+        leave_list();  // That of the deadlines: it has no other before it is over.
         result_ = result;
         state_ = State::over;
-        io_.done_.push_back(this);
+        io_.done_.push_back(*this);
     }
 }
 
 inline void Wait::cancel(int error_number) {
-    leave_deadlines();
     if (state_ == State::suspended) {
+        leave_list();
         give_up(error_number);
     }
 }
 
-inline void Wait::leave_deadlines() {
-    if (deadlines_ != nullptr) {
-        std::exchange(deadlines_, nullptr)->remove(*this);
-    }
-}
-
 inline Wait::~Wait() {
-    leave_deadlines();
-    if (state_ == State::over) {
-        std::erase(io_.done_, this);  // Nobody is there to be resumed.
-    }
     if (state_ != State::not_begun) {
         pending_ = nullptr;
     }
@@ -778,8 +746,16 @@ inline void Newcomers::describe(io_uring_sqe& entry) {
 }
 
 inline void Newcomers::take(int result, unsigned) {
-    if (result != -ECANCELED && result != -EINTR) {
+    if (result == -ECANCELED || result == -EINTR) {
+        return;
+    }
+    try {
         arrived_.push_back(result);
+    } catch (const std::bad_alloc&) {
+        is_out_of_memory_ = true;
+        if (result >= 0) {
+            ::close(result);  // One client is turned away, and no other hears of it.
+        }
     }
 }
 
@@ -788,6 +764,9 @@ inline int Newcomers::take_first() {
         const int first = arrived_.front();
         arrived_.pop_front();
         return first;
+    }
+    if (std::exchange(is_out_of_memory_, false)) {
+        return -ENOMEM;
     }
     const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     return fd >= 0 ? fd : -errno;
@@ -845,17 +824,23 @@ inline void Inbox::describe(io_uring_sqe& entry) {
 inline void Inbox::take(int result, unsigned flags) {
     constexpr std::size_t enough = 4;
     if ((flags & IORING_CQE_F_BUFFER) != 0) {
-        arrived_.emplace_back(*io_.pool_, flags >> IORING_CQE_BUFFER_SHIFT,
-                              static_cast<std::size_t>(result));
-        if (leaves_pool_) {
-            arrived_.back().leave_pool();
+        try {
+            Bytes bytes(*io_.pool_, flags >> IORING_CQE_BUFFER_SHIFT,
+                        static_cast<std::size_t>(result));
+            if (leaves_pool_) {
+                bytes.leave_pool();
+            }
+            if (!end_) {
+                arrived_.push_back(std::move(bytes));
+            }
+        } catch (const std::bad_alloc&) {
+            run_out_of_memory();
         }
         if (waiting_ == nullptr && arrived_.size() >= enough) {
             disarm();  // The client is faster than its reader.
         }
     } else if (result == -ENOBUFS) {
-        is_hungry_ = true;
-        io_.hungry_.push_back(this);
+        io_.hungry_.push_back(*this);
     } else if (result != -ECANCELED && result != -EINTR) {
         end_ = -result;
     }
@@ -863,7 +848,7 @@ inline void Inbox::take(int result, unsigned flags) {
 }
 
 inline void Inbox::arm() {
-    if (!is_hungry_) {
+    if (!is_listed()) {  // With the hungry ones.
         leaves_pool_ = false;
         Multishot::arm();
     }
@@ -886,16 +871,26 @@ inline Bytes Inbox::take_first() {
 }
 
 inline void Inbox::leave_pool() {
-    for (Bytes& bytes : arrived_) {
-        bytes.leave_pool();
+    try {
+        for (Bytes& bytes : arrived_) {
+            bytes.leave_pool();
+        }
+    } catch (const std::bad_alloc&) {
+        run_out_of_memory();
     }
     leaves_pool_ = true;
     disarm();
 }
 
+/// Bytes are lost, so the reader may have none of those that came after them.
+inline void Inbox::run_out_of_memory() {
+    arrived_.clear();
+    end_ = ENOMEM;
+    disarm();
+}
+
 inline Inbox::~Inbox() {
     stop();
-    std::erase(io_.hungry_, this);
 }
 
 /// What Socket::read() returns.
@@ -935,11 +930,16 @@ private:
                              MSG_NOSIGNAL | (waits_ ? 0 : MSG_DONTWAIT));
     }
 
-    bool goes_on(int result) override {
+    bool goes_on(int& result) override {
         if (result == -EAGAIN && !waits_) {
             // Nobody waits for a client with a buffer in his hand: others need it.
             waits_ = true;
-            bytes_.leave_pool();
+            try {
+                bytes_.leave_pool();
+            } catch (const std::bad_alloc&) {
+                result = -ENOMEM;
+                return false;
+            }
             inbox_.leave_pool();
             work_on(bytes_.get());
             return true;

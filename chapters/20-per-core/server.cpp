@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -179,6 +180,7 @@ Fd listen_beside(const Fd& first, int backlog) {
     enable(listener, SOL_SOCKET, SO_REUSEADDR);
     enable(listener, SOL_SOCKET, SO_REUSEPORT);
     enable(listener, IPPROTO_TCP, TCP_NODELAY);
+    enable(listener, SOL_SOCKET, SO_OOBINLINE);
     check(::bind(listener.get(), address.get(), address.length), "bind", where);
     check(::listen(listener.get(), backlog), "listen", where);
     return listener;
@@ -204,22 +206,36 @@ Task<> accept_clients(IoContext& io, Fd listener, TaskGroup& clients, Patience p
                       std::stop_token stop) {
     Acceptor acceptor(io, std::move(listener));
     const std::stop_callback at_stop(stop, [&acceptor] { acceptor.end_queue(); });
+    bool reported = false;
     while (true) {
-        std::optional<Client> client = co_await accept_client(io, acceptor);
-        if (!client) {
-            co_return;
-        }
-        const std::string name = client->name;
-        if (!room.take()) {
-            report({"client ", name, " turned away: ", std::to_string(room.places()),
-                    " clients are being served"});
-            continue;
-        }
-        Place place(room);
+        bool is_out_of_memory = false;
         try {
-            clients.start(serve_client(io, std::move(*client), patience, std::move(place), stop));
-        } catch (const std::exception& error) {
-            report({"client ", name, " turned away: ", error.what()});
+            std::optional<Client> client = co_await accept_client(io, acceptor);
+            if (!client) {
+                co_return;
+            }
+            reported = false;
+            const std::string name = client->name;
+            if (!room.take()) {
+                report({"client ", name, " turned away: ", std::to_string(room.places()),
+                        " clients are being served"});
+                continue;
+            }
+            Place place(room);
+            try {
+                clients.start(
+                    serve_client(io, std::move(*client), patience, std::move(place), stop));
+            } catch (const std::exception& error) {
+                report({"client ", name, " turned away: ", error.what()});
+            }
+        } catch (const std::bad_alloc&) {
+            is_out_of_memory = true;  // Not even accept_client() can be called.
+        }
+        if (is_out_of_memory) {
+            if (!std::exchange(reported, true)) {
+                report({"accept, trying again: ", std::strerror(ENOMEM)});
+            }
+            co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
         }
     }
 }

@@ -38,8 +38,9 @@ inline void pin_to(int core) {
 }
 
 /// What the process gets when the task of a worker has failed. Whoever starts workers holds it, and
-/// waits for it with those that are to end the server.
-constexpr int worker_has_failed = SIGUSR1;
+/// waits for it with those that are to end the server. It is one of the signals that have no
+/// meaning: SIGUSR1 may come from outside, and is not ours.
+inline const int worker_has_failed = SIGRTMIN;
 
 /// A thread that makes a ring and runs one task on it. The ring is nobody else's: the kernel
 /// refuses every other thread (IORING_SETUP_SINGLE_ISSUER).

@@ -3,8 +3,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cctype>
+#include <chrono>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "chapters/scenarios.hpp"
@@ -58,6 +60,22 @@ TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
     REQUIRE(stays.exchange("still there?") == "still there?");
     Client next(server);
     REQUIRE(next.exchange("hello") == "hello");
+}
+
+TEST_CASE("a firewall that forbids every connection does not make the server spin", "[promise]") {
+    require_strace();
+    const Server server;
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    const FaultInjection forbidden(server, "accept4:error=EPERM");
+    const Client is_not_accepted(server);
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE(server.diagnostics() == "accept, trying again: Operation not permitted\n");
+    const std::size_t before = forbidden.count();
+    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+    // Once in a tenth of a second; thousands where it does not pause.
+    REQUIRE(forbidden.count() - before <= 10);
+    REQUIRE(stays.exchange("still there?") == "still there?");
 }
 
 TEST_CASE("an echo costs two system calls and more", "[limit]") {

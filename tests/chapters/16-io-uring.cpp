@@ -25,12 +25,12 @@ std::string read_source(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The server's end when io_uring_setup() fails with this error.
-Run run_without_io_uring(const std::string& error) {
+/// The server's end when this call fails with this error, each time.
+Run run_without(const std::string& call, const std::string& error) {
     const std::string server = chapter_under_test().server;
-    Program strace(
-        "strace", {.arguments = {"-f", "-qq", "-o", "/dev/null", "-e", "trace=io_uring_setup", "-e",
-                                 "inject=io_uring_setup:error=" + error, server, "--port", "0"}});
+    Program strace("strace",
+                   {.arguments = {"-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
+                                  "inject=" + call + ":error=" + error, server, "--port", "0"}});
     Run run;
     run.out = strace.read_to_end();
     run.exit_status = strace.wait_for_exit();
@@ -57,14 +57,21 @@ TEST_CASE("the server and the task are the same to the byte as on epoll", "[prom
 
 TEST_CASE("without io_uring the server says why, and what to do", "[promise]") {
     require_strace();
-    const auto [error, words] = GENERATE(table<std::string, std::string>({
-        {"ENOSYS", "Function not implemented: this kernel has no io_uring"},
-        {"EPERM", "Operation not permitted: forbidden"},
-        {"ENOMEM", "Cannot allocate memory: the limit on locked memory"},
-        {"EMFILE", "Too many open files"},
+    const auto [call, error, words] = GENERATE(table<std::string, std::string, std::string>({
+        {"io_uring_setup", "ENOSYS", "Function not implemented: this kernel has no io_uring"},
+        {"io_uring_setup", "EPERM", "Operation not permitted: forbidden"},
+        {"io_uring_setup", "ENOMEM", "Cannot allocate memory: the limit on locked memory"},
+        {"io_uring_setup", "EMFILE", "Too many open files"},
+        {"io_uring_register", "EPERM", "Operation not permitted: forbidden"},
+        {"io_uring_register", "EINVAL", "Invalid argument: this kernel's io_uring is older"},
+        {"io_uring_enter", "EPERM", "Operation not permitted: forbidden"},
     }));
-    const Run run = run_without_io_uring(error);
-    REQUIRE_THAT(run.err, StartsWith("error: io_uring_setup: " + words));
+    if (call != "io_uring_setup") {
+        require_io_uring();
+    }
+    CAPTURE(call, error);
+    const Run run = run_without(call, error);
+    REQUIRE_THAT(run.err, StartsWith("error: " + call + ": " + words));
     REQUIRE(run.exit_status == "exit 1");
     REQUIRE(run.out.empty());
 }

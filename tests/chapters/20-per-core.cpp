@@ -57,6 +57,48 @@ std::string answer_to_a_client(const Server& server) {
     }
 }
 
+/// The threads of the server but the first, which waits for signals.
+std::vector<pid_t> workers_of(const Server& server) {
+    std::vector<pid_t> workers;
+    const std::filesystem::path tasks = "/proc/" + std::to_string(server.pid()) + "/task";
+    for (const auto& entry : std::filesystem::directory_iterator(tasks)) {
+        const pid_t thread = std::stoi(entry.path().filename());
+        std::ifstream name_file(entry.path() / "comm");
+        std::string name;
+        std::getline(name_file, name);
+        // The kernel lends threads to a ring; and a thread that has ended may still be listed.
+        if (thread != server.pid() && !name.empty() && !name.starts_with("iou-")) {
+            workers.push_back(thread);
+        }
+    }
+    return workers;
+}
+
+/// Which of the threads has been awake for this client's echoes.
+pid_t worker_that_serves(Client& client, const std::vector<pid_t>& workers) {
+    std::vector<long long> before;
+    for (const pid_t worker : workers) {
+        before.push_back(proc::voluntary_switches(worker));
+    }
+    for (int i = 0; i < 100; ++i) {
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        if (proc::voluntary_switches(workers[i]) - before[i] >= 10) {
+            return workers[i];
+        }
+    }
+    throw std::runtime_error("none of the threads has been awake");
+}
+
+/// While it lives, the next wait of this thread for its ring fails, once. A thread that sleeps in
+/// such a wait is woken by strace, and begins it again: so it fails as soon as strace is there.
+Program failing_ring(pid_t thread) {
+    return Program("strace", {.arguments = {"-qq", "-o", "/dev/null", "-e", "trace=io_uring_enter",
+                                            "-e", "inject=io_uring_enter:error=EINVAL:when=1", "-p",
+                                            std::to_string(thread)}});
+}
+
 }  // namespace
 
 TEST_CASE("clients are served by several threads at once", "[why]") {
@@ -174,27 +216,47 @@ TEST_CASE("a worker that has no ring ends the server before it is ready", "[prom
                  StartsWith("error: io_uring_setup: Cannot allocate memory: the limit"));
 }
 
-TEST_CASE("a worker that fails ends the server, which says why, also while it ends already",
+TEST_CASE("a worker that fails ends the server, which says why, and the others drain",
           "[promise]") {
     require_strace();
-    const bool is_ending = GENERATE(false, true);
-    CAPTURE(is_ending);
+    Server server(with_workers(2, {"--drain-timeout", "86400000"}));
+    Client greedy(server, {.receive_buffer = 16 * 1024});
+    std::vector<pid_t> others = workers_of(server);
+    const pid_t serves = worker_that_serves(greedy, others);
+    std::erase(others, serves);
+    REQUIRE(others.size() == 1);
+    const std::string sent = send_until_server_is_held_back(greedy);
+    const std::size_t unacknowledged = greedy.unacknowledged();
+    const Program fails = failing_ring(others.front());
+    wait_until("the worker has ended", [&] { return workers_of(server).size() == 1; });
+    const std::string received = greedy.receive_to_end();
+    REQUIRE(received.size() >= sent.size() - unacknowledged);
+    const bool same = received == sent.substr(0, received.size());
+    REQUIRE(same);
+    greedy.close();
+    REQUIRE(server.wait_for_exit() == "exit 1");
+    REQUIRE(server.diagnostics() == "error: io_uring_enter: Invalid argument\n");
+}
+
+TEST_CASE("a worker that fails while the server ends already ends it at once, and it says why",
+          "[promise]") {
+    require_strace();
     Server server(with_workers(1, {"--drain-timeout", "86400000"}));
     Client greedy(server);
     send_until_server_is_held_back(greedy);
-    if (is_ending) {
-        server.signal(SIGTERM);
-        wait_until_taken_and_released(server, SIGTERM);
-    }
-    const FaultInjection failed(server, "io_uring_enter:error=EINVAL:when=1");
-    try {
-        greedy.receive(1024 * 1024);  // There is room again, and the worker has something to do.
-    } catch (const std::system_error&) {
-        // The server has ended while it was about it.
-    }
+    server.signal(SIGTERM);
+    wait_until_taken_and_released(server, SIGTERM);
+    const Program fails = failing_ring(workers_of(server).front());
     REQUIRE(server.wait_for_exit() == "exit 1");
     REQUIRE_THAT(server.diagnostics(),
                  ContainsSubstring("error: io_uring_enter: Invalid argument\n"));
+}
+
+TEST_CASE("SIGUSR1 from outside is not taken for the failure of a worker", "[promise]") {
+    Server server(with_workers(2, {"--drain-timeout", "86400000"}));
+    wait_until_at_rest(server);
+    server.signal(SIGUSR1);  // Nothing is done about it: it does what it does to every process.
+    REQUIRE(server.wait_for_exit() == "killed by SIGUSR1");
 }
 
 TEST_CASE("a port on which another server listens is refused, however many workers", "[promise]") {

@@ -2,6 +2,7 @@
 // server more memory than a buffer.
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
@@ -197,6 +198,45 @@ TEST_CASE("a client that always has more to send does not keep another one waiti
     REQUIRE(turns <= 5);
 }
 
+TEST_CASE("a crowd that always has more to send does not keep a quiet client or a newcomer waiting",
+          "[contract][from-16]") {
+    // More than a ring has entries (256).
+    constexpr std::size_t crowd_size = 600;
+    const Server server;
+    Client quiet(server);
+    REQUIRE(quiet.exchange("hello") == "hello");
+    std::vector<Client> crowd = connect_clients(server, crowd_size);
+    std::atomic<std::size_t> echoed = 0;
+    const std::jthread busy([&](const std::stop_token& stop) {
+        const std::string bytes(64 * 1024, 'x');
+        while (!stop.stop_requested()) {
+            for (Client& client : crowd) {
+                client.send_some(bytes);
+                echoed += client.receive_some().value_or("").size();
+            }
+        }
+    });
+    constexpr std::size_t mib = 1024 * 1024;
+    wait_until("the crowd is busy", [&] { return echoed >= crowd_size * mib; });
+    // How much the crowd has back before an answer comes: a part of a turn each, if there are
+    // turns. Where this test is not awake when the answer comes, it is more, but not most of the
+    // time.
+    std::vector<std::size_t> between;
+    for (int i = 0; i < 15; ++i) {
+        const std::size_t before = echoed;
+        if (i % 2 == 0) {
+            REQUIRE(quiet.exchange("!") == "!");
+        } else {
+            Client newcomer(server);
+            REQUIRE(newcomer.exchange("!") == "!");
+        }
+        between.push_back((echoed - before) / mib);
+    }
+    CAPTURE(between);
+    std::nth_element(between.begin(), between.begin() + 7, between.end());
+    REQUIRE(between[7] <= crowd_size / 6);
+}
+
 TEST_CASE("clients that send and receive at the same time, and then leave, leave nothing behind",
           "[contract][from-08]") {
     const Server server;
@@ -281,4 +321,33 @@ TEST_CASE("five hundred clients at once are served, each with its own bytes",
 
 TEST_CASE("ten thousand clients are served at once", "[contract][from-12]") {
     require_echoes_for_all_of(10000);
+}
+
+TEST_CASE(
+    "without memory for one more client, those who are there are served, and the next one later",
+    "[contract][from-15]") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    SKIP("a sanitizer has no answer to a shortage of memory but to end the program");
+#endif
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 2);
+    // Addresses that are taken already stay; no more are to be had.
+    server.limit(RLIMIT_AS, 1);
+    std::vector<Client> more;
+    // It says so, where there is memory for the words, or leaves the rest in the accept queue.
+    wait_until("a client is turned away", [&] {
+        for (int i = 0; i < 50; ++i) {
+            more.emplace_back(server);
+        }
+        return !server.diagnostics().empty() || proc::accept_queue_length(server.endpoint()) > 200;
+    });
+    for (Client& client : clients) {
+        REQUIRE(client.exchange("still there?") == "still there?");
+    }
+    using namespace std::chrono_literals;
+    REQUIRE(proc::cpu_share_during(server.pid(), 300ms) <= 0.1);
+    server.limit(RLIMIT_AS, RLIM_INFINITY);
+    more.clear();
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
 }

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "address.hpp"
@@ -222,6 +223,76 @@ TEST_CASE("multishot: a buffer that comes back wakes whoever has waited for one"
     say(first.theirs, "to the first");
     io.run();
     REQUIRE(all == "to the first, to the second");
+}
+
+TEST_CASE("multishot: whoever is hungry and does something else uses up nobody's turn",
+          "[promise]") {
+    IoContext io = make_io(16, 8, 1);
+    Pair stalled;
+    Pair other;
+    const std::string much(1024 * 1024, 'x');
+    while (::send(stalled.ours.get(), much.data(), much.size(), MSG_DONTWAIT) > 0) {
+    }
+    say(stalled.theirs, std::string(32, 'x'));  // Twice as much as the buffer holds.
+    say(other.theirs, "hello");
+    // Its second half finds no buffer, and it waits for room to send the first.
+    io.start([](IoContext& context, Fd fd) -> Task<> {
+        Socket socket(context, std::move(fd));
+        Bytes bytes = co_await socket.read();
+        try {
+            co_await socket.send(bytes, 2s);
+        } catch (const std::system_error&) {
+        }
+    }(io, std::move(stalled.ours)));
+    std::string result;
+    io.start([](IoContext& context, Fd fd, std::string& read) -> Task<> {
+        Socket socket(context, std::move(fd));
+        try {
+            const Bytes bytes = co_await socket.read(1s);
+            read = text(bytes);
+        } catch (const std::system_error& error) {
+            read = error.what();
+        }
+    }(io, std::move(other.ours), result));
+    io.run();
+    REQUIRE(result == "hello");
+}
+
+TEST_CASE("multishot: a buffer that is of no use to one is there for the next", "[promise]") {
+    IoContext io = make_io(16, 8, 1);
+    Pair first;
+    Pair silent;
+    Pair other;
+    Socket silent_socket(io, std::move(silent.ours));
+    Socket other_socket(io, std::move(other.ours));
+    std::string result;
+    io.start([](IoContext& context, Fd fd, const Fd& theirs) -> Task<> {
+        Socket socket(context, std::move(fd));
+        const Bytes bytes = co_await socket.read();
+        co_await context.sleep_for(5ms);  // Two others find no buffer, and nothing has come yet.
+        say(theirs, "hello");
+    }(io, std::move(first.ours), other.theirs));
+    io.start([](IoContext& context, Socket& socket) -> Task<> {
+        co_await context.sleep_for(1ms);
+        try {
+            const Bytes bytes = co_await socket.read();
+        } catch (const std::system_error&) {
+            // Until it is cancelled.
+        }
+    }(io, silent_socket));
+    io.start([](IoContext& context, Socket& socket, Socket& before, std::string& read) -> Task<> {
+        co_await context.sleep_for(2ms);
+        try {
+            const Bytes bytes = co_await socket.read(1s);
+            read = text(bytes);
+        } catch (const std::system_error& error) {
+            read = error.what();
+        }
+        before.cancel();
+    }(io, other_socket, silent_socket, result));
+    say(first.theirs, "hold");
+    io.run();
+    REQUIRE(result == "hello");
 }
 
 TEST_CASE("multishot: clients who have come and were not asked for are closed with the acceptor",

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io.hpp"
+#include "runtime/crowd.hpp"
 #include "runtime/pair.hpp"
 #include "runtime/sockets.hpp"
 
@@ -136,4 +137,29 @@ TEST_CASE("cancel: what was done before the request keeps its result", "[promise
     socket.cancel();  // Goes to the kernel with the send, and behind it.
     io.run();
     REQUIRE(ended == "sent 5");
+}
+
+TEST_CASE("cancel: beside more busy coroutines than entries, it comes, and so does a deadline",
+          "[promise]") {
+    IoContext io = make_io(16, Crowd::entries);
+    Crowd crowd{.waiting = 2};
+    Pair late;
+    Pair stopped;
+    Socket late_socket(io, std::move(late.ours));
+    Socket stopped_socket(io, std::move(stopped.ours));
+    std::vector<int> results;
+    const auto reader = [](Socket& from, Timeout timeout, Crowd& others,
+                           std::vector<int>& all) -> Task<> {
+        std::array<char, 16> buffer{};
+        all.push_back(co_await read_within(from, buffer, timeout));
+        --others.waiting;
+    };
+    io.start(reader(stopped_socket, std::nullopt, crowd, results));
+    start(io, crowd, [&] {
+        stopped_socket.cancel();
+        io.start(reader(late_socket, 1ms, crowd, results));
+    });
+    io.run();
+    REQUIRE_FALSE(crowd.has_given_up);
+    REQUIRE(results == std::vector<int>{-ECANCELED, -ETIMEDOUT});
 }

@@ -11,7 +11,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -19,10 +21,34 @@
 
 #include "listener.hpp"
 #include "runtime/counted.hpp"
+#include "runtime/crowd.hpp"
 #include "runtime/pair.hpp"
 #include "runtime/sockets.hpp"
 #include "support/proc.hpp"
 #include "task.hpp"
+
+namespace {
+
+bool is_out_of_memory = false;
+
+}  // namespace
+
+// All memory of the test is had from here, and none where a test says so.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+    void* const memory = is_out_of_memory ? nullptr : std::malloc(size);
+    if (memory == nullptr) {
+        throw std::bad_alloc();
+    }
+    return memory;
+}
+
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
 
 namespace {
 
@@ -37,6 +63,32 @@ Task<> read_to_end(IoContext& io, Fd fd, std::size_t& count) {
             co_return;
         }
         count += received;
+    }
+}
+
+/// Sends a byte and reads one, again and again. There is no task between the coroutine and the
+/// operations.
+template <typename SocketType>
+Task<> send_and_read(IoContext& io, Fd fd, const Fd& theirs, std::size_t& count) {
+    SocketType socket(io, std::move(fd));
+    std::array<char, 1> buffer{};
+    while (count < 1'000'000) {
+        if constexpr (requires { socket.send(std::span<const char>("x", 1)); }) {
+            count += co_await socket.send(std::span<const char>("x", 1));
+        } else {
+            auto byte = decltype(socket.read().await_resume())(std::make_unique<char[]>(1), 1);
+            count += co_await socket.send(byte);
+        }
+        char byte = 0;
+        if (::read(theirs.get(), &byte, 1) != 1 || ::write(theirs.get(), "y", 1) != 1) {
+            co_return;
+        }
+        if constexpr (requires { socket.read(buffer); }) {
+            count += co_await socket.read(buffer);
+        } else {
+            const auto bytes = co_await socket.read();
+            count += bytes.get().size();
+        }
     }
 }
 
@@ -244,19 +296,7 @@ TEST_CASE("io: a million operations that complete at once do not grow the stack"
     Pair pair;
     IoContext io = make_io(1);
     std::size_t done = 0;
-    io.start([](IoContext& context, Fd fd, Fd& theirs, std::size_t& count) -> Task<> {
-        Socket socket(context, std::move(fd));
-        std::array<char, 1> buffer{};
-        while (count < 1'000'000) {
-            co_await send_from(socket, std::span("x", 1));
-            char byte = 0;
-            if (::read(theirs.get(), &byte, 1) != 1 || ::write(theirs.get(), "y", 1) != 1) {
-                co_return;
-            }
-            const std::size_t received = co_await read_into(socket, buffer);
-            count += 1 + received;
-        }
-    }(io, std::move(pair.ours), pair.theirs, done));
+    io.start(send_and_read<Socket>(io, std::move(pair.ours), pair.theirs, done));
     io.run();
     REQUIRE(done == 1'000'000);
 }
@@ -290,4 +330,53 @@ TEST_CASE("io: whoever always has something to do does not keep the others waiti
     }
     REQUIRE(longest <= 8);
     REQUIRE(longest >= 1);
+}
+
+TEST_CASE("io: beside more busy coroutines than entries, a sleep ends and a client is accepted",
+          "[promise]") {
+    IoContext io = make_io(1, Crowd::entries);
+    Crowd crowd{.waiting = 2};
+    io.start([](IoContext& context, Crowd& others) -> Task<> {
+        co_await context.sleep_for(std::chrono::milliseconds{1});
+        --others.waiting;
+    }(io, crowd));
+    Fd listener = listen_on({.port = 0});
+    Address address;
+    check(::getsockname(listener.get(), address.get(), &address.length), "getsockname");
+    io.start([](IoContext& context, Fd fd, Crowd& others) -> Task<> {
+        Acceptor acceptor(context, std::move(fd));
+        Address peer;
+        const int number = co_await acceptor.accept(peer);
+        const Fd client{number};
+        --others.waiting;
+    }(io, std::move(listener), crowd));
+    const Fd client{check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")};
+    start(io, crowd,
+          [&] { check(::connect(client.get(), address.get(), address.length), "connect"); });
+    io.run();
+    REQUIRE_FALSE(crowd.has_given_up);
+    REQUIRE(crowd.waiting == 0);
+}
+
+TEST_CASE("io: what is done is resumed without any memory", "[promise]") {
+    // More than any queue has room for before it asks for memory.
+    IoContext io = make_io(16, 8);
+    int ended = 0;
+    for (int i = 0; i < 500; ++i) {
+        io.start([](IoContext& context, int& count) -> Task<> {
+            co_await context.sleep_for(std::chrono::milliseconds{1});
+            is_out_of_memory = true;  // From the first one on.
+            co_await context.sleep_for(std::chrono::milliseconds{1});
+            if (++count == 500) {
+                is_out_of_memory = false;
+            }
+        }(io, ended));
+    }
+    try {
+        io.run();
+    } catch (const std::bad_alloc&) {
+        // Fewer have ended.
+    }
+    is_out_of_memory = false;
+    REQUIRE(ended == 500);
 }

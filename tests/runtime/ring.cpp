@@ -3,15 +3,27 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <coroutine>
 #include <memory>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "io.hpp"
 #include "runtime/counted.hpp"
 #include "runtime/pair.hpp"
 #include "runtime/sockets.hpp"
+
+namespace {
+
+/// An engine is told of an operation, and of its end, only while it runs.
+void run_for_a_moment(IoContext& io) {
+    io.start([](IoContext& context) -> Task<> {
+        co_await context.sleep_for(std::chrono::milliseconds{1});
+    }(io));
+    io.run();
+}
+
+}  // namespace
 
 TEST_CASE("ring: a thousand operations through room for two", "[promise]") {
     // Every submission after the second needs room that only the kernel can make, and so do most of
@@ -65,26 +77,27 @@ TEST_CASE("ring: nobody sleeps while somebody has been done and not resumed", "[
     REQUIRE(count == 2);
 }
 
-TEST_CASE("ring: the kernel has let go of a buffer before its coroutine is destroyed",
+TEST_CASE("ring: the kernel writes into no buffer whose coroutine has been destroyed",
           "[promise]") {
-    std::vector<std::unique_ptr<Pair>> pairs;
+    IoContext io = make_io(16);
+    Pair pair;
+    Socket socket(io, std::move(pair.ours));
+    std::array<char, 16> buffer{};  // Outlives the coroutine, so that it can be looked at.
+    const auto read = [](Socket& from, std::span<char> into, std::size_t& count) -> Task<> {
+        const Counted counted;
+        count = co_await read_into(from, into);
+    };
+    std::size_t received = 0;
     {
-        IoContext io = make_io(16);
-        for (int i = 0; i < 50; ++i) {
-            pairs.push_back(std::make_unique<Pair>());
-            io.start([](IoContext& context, Fd fd) -> Task<> {
-                const Counted counted;
-                Socket socket(context, std::move(fd));
-                std::array<char, 4096> buffer{};
-                co_await read_into(socket, buffer);
-            }(io, std::move(pairs.back()->ours)));
-        }
-        io.start([](IoContext& context) -> Task<> {
-            co_await context.sleep_for(std::chrono::milliseconds{1});
-            throw std::runtime_error("enough");
-        }(io));
-        REQUIRE_THROWS_AS(io.run(), std::runtime_error);
-        REQUIRE(Counted::alive == 50);
+        const Task<> task = read(socket, buffer, received);
+        task.operator co_await().await_suspend(std::noop_coroutine()).resume();
+        run_for_a_moment(io);  // The operation is the kernel's now.
     }
     REQUIRE(Counted::alive == 0);
+    say(pair.theirs, "hello");
+    run_for_a_moment(io);
+    REQUIRE(buffer == std::array<char, 16>{});
+    io.start(read(socket, buffer, received));
+    io.run();
+    REQUIRE(received == 5);
 }
