@@ -78,9 +78,12 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     const std::size_t before = proc::resident_bytes(server.pid());
 
     std::string sent = send_until_server_is_held_back(greedy);
-    constexpr std::size_t mib = 1024 * 1024;
+    // Its buffer has been used already, and is in `before`. A sanitizer, which reserves terabytes of
+    // addresses, also keeps what has been freed.
+    const bool is_sanitized = proc::reserved_bytes(server.pid()) > std::size_t{1} << 40;
+    const std::size_t more = is_sanitized ? 1024 * 1024 : 64 * 1024;
     CAPTURE(before, sent.size());
-    REQUIRE(proc::resident_bytes(server.pid()) <= before + mib);
+    REQUIRE(proc::resident_bytes(server.pid()) <= before + more);
     for (int i = 0; i < 100; ++i) {
         REQUIRE(other.exchange("served?") == "served?");
     }
@@ -93,7 +96,7 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     REQUIRE(same);
 }
 
-TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][from-08]") {
+TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][wire][from-08]") {
     const Server server;
     Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
     REQUIRE(client.exchange("hello") == "hello");
@@ -106,7 +109,7 @@ TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][fr
 }
 
 TEST_CASE("clients that are held back at the same time have each their own bytes back",
-          "[contract][from-08]") {
+          "[contract][wire][from-08]") {
     const Server server;
     std::vector<Client> clients;
     std::vector<std::string> sent;
@@ -125,6 +128,7 @@ TEST_CASE("clients that are held back at the same time have each their own bytes
 TEST_CASE("every descriptor of the server would be closed on exec", "[contract][from-08]") {
     const Server server;
     const std::vector<Client> clients = connect_clients(server, 2);
+    REQUIRE(server.count_clients() == 2);
     for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
         CAPTURE(descriptor.number, descriptor.target);
         REQUIRE((descriptor.number <= 2 || descriptor.is_close_on_exec));
@@ -265,7 +269,7 @@ TEST_CASE("when a shortage is over, the server sleeps as deeply as before",
 }
 
 TEST_CASE("five hundred clients at once are served, each with its own bytes",
-          "[contract][from-08]") {
+          "[contract][wire][from-08]") {
     const Server server;
     std::vector<Client> clients;
     for (unsigned i = 0; i < 500; ++i) {
@@ -279,6 +283,6 @@ TEST_CASE("five hundred clients at once are served, each with its own bytes",
     }
 }
 
-TEST_CASE("ten thousand clients are served at once", "[contract][from-12]") {
+TEST_CASE("ten thousand clients are served at once", "[contract][wire][from-12]") {
     require_echoes_for_all_of(10000);
 }
