@@ -212,9 +212,11 @@ std::string third_client_beside_two_silent_ones(const Chapter& chapter,
     if (third.has_input()) {
         return "the third client is served";
     }
-    return proc::accept_queue_length(server.endpoint()) == 1
-               ? "the third client waits in the accept queue"
-               : "the third client waits for a thread";
+    if (proc::accept_queue_length(server.endpoint()) == 1) {
+        return "the third client waits in the accept queue";
+    }
+    return server.count_clients() == 3 ? "the third client waits for a thread"
+                                       : "the third client is nowhere";
 }
 
 std::string threads_for_200_idle_clients(const Chapter& chapter) {

@@ -78,8 +78,8 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     const std::size_t before = proc::resident_bytes(server.pid());
 
     std::string sent = send_until_server_is_held_back(greedy);
-    // Its buffer has been used already, and is in `before`. A sanitizer, which reserves terabytes of
-    // addresses, also keeps what has been freed.
+    // Its buffer has been used already, and is in `before`. A sanitizer, which reserves terabytes
+    // of addresses, also keeps what has been freed.
     const bool is_sanitized = proc::reserved_bytes(server.pid()) > std::size_t{1} << 40;
     const std::size_t more = is_sanitized ? 1024 * 1024 : 64 * 1024;
     CAPTURE(before, sent.size());
