@@ -46,9 +46,10 @@ async function record(scope, server, runSession) {
     await act({});
     // The next step must not overtake an acknowledgement, which the kernel may delay (40 ms and more).
     const settled = await becomesTrue(() => tcpdump.failed() || connection.hasCome(progress));
-    if (!settled || tcpdump.failed()) {
+    if (tcpdump.failed()) {
       throw new Problem(`tcpdump has not shown all packets of the step '${title}'; run it again. ${tcpdump.complaints()}`.trim());
     }
+    if (!settled) throw new Problem(`waited ${patience / 1000} s for what is still to come in the step '${title}', and it did not come`);
     await quiet.wait();
   }
 
