@@ -83,18 +83,27 @@ function(add_chapter_tests chapter)
         string(APPEND not_yet "~[sleeps]")
     endif()
 
+    # What any echo server does on the wire is tagged [wire]: `./learn test --server` asks a server of
+    # the learner's own for that alone.
     set(labels ${CMAKE_CURRENT_BINARY_DIR}/labels.cmake)
     file(WRITE ${labels} "# Read by CTest after the tests are known: their labels.\n")
-    foreach(kind IN ITEMS contract promise limit why)
+    foreach(kind IN ITEMS contract contract-wire promise promise-wire limit why why-wire)
+        if(kind MATCHES "(.*)-wire")
+            set(spec "[${CMAKE_MATCH_1}][wire]")
+        else()
+            set(spec "[${kind}]~[wire]")
+        endif()
         catch_discover_tests(${tests}
-            TEST_SPEC "[${kind}]${not_yet}"
+            TEST_SPEC "${spec}${not_yet}"
             TEST_PREFIX "${chapter}/"
             TEST_LIST ${kind}_tests
+            EXTRA_ARGS --abort  # A test that has failed with one value does not wait in vain with the next.
             PROPERTIES TIMEOUT 120)
-        # Catch2's script takes no list as the value of a property, so the two labels are set here.
+        # Catch2's script takes no list as the value of a property, so the labels are set here.
+        string(REPLACE "-" ";" kinds ${kind})
         file(APPEND ${labels}
             "if(${kind}_tests)\n"
-            "  set_tests_properties(\${${kind}_tests} PROPERTIES LABELS \"${chapter};${kind}\")\n"
+            "  set_tests_properties(\${${kind}_tests} PROPERTIES LABELS \"${chapter};${kinds}\")\n"
             "endif()\n"
             "unset(${kind}_tests)\n")
     endforeach()

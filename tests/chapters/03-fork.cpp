@@ -15,7 +15,7 @@
 
 using Catch::Matchers::Matches;
 
-TEST_CASE("the second client is served beside a silent first one", "[why]") {
+TEST_CASE("the second client is served beside a silent first one", "[why][wire]") {
     REQUIRE(second_client_beside_a_silent_one(chapter_before()) ==
             "the second client waits in the accept queue");
     REQUIRE(second_client_beside_a_silent_one(chapter_under_test()) ==
@@ -42,7 +42,7 @@ TEST_CASE("a child keeps its client's socket and nothing else: no listener, no o
     }
 }
 
-TEST_CASE("a client gets its end of file while others stay connected", "[promise]") {
+TEST_CASE("a client gets its end of file while others stay connected", "[promise][wire]") {
     const Server server;
     const std::vector<Client> others = connect_clients(server, 3);
     Client client(server);

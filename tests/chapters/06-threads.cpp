@@ -15,7 +15,7 @@
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Matches;
 
-TEST_CASE("every client is served, however many are silent", "[why]") {
+TEST_CASE("every client is served, however many are silent", "[why][wire]") {
     REQUIRE(third_client_beside_two_silent_ones(chapter_before(), {"--workers", "2"}) ==
             "the third client waits in the accept queue");
     REQUIRE(third_client_beside_two_silent_ones(chapter_under_test(), {}) ==

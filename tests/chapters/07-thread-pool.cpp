@@ -1,5 +1,7 @@
 // Chapter 07: a fixed pool of threads and a bounded queue.
 
+#include <sys/syscall.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -10,6 +12,7 @@
 #include "support/client.hpp"
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
+#include "support/rest.hpp"
 #include "support/server.hpp"
 
 using Catch::Matchers::ContainsSubstring;
@@ -35,6 +38,8 @@ TEST_CASE("there are as many threads as were asked for, and one that accepts", "
         Client client(server);
         REQUIRE(client.exchange("hello") == "hello");
         REQUIRE(proc::children(server.pid()).empty());
+        wait_until_at_rest(server);
+        REQUIRE(proc::count_blocked_in(server.pid(), {SYS_accept4}) == 1);
         return proc::count_threads(server.pid());
     };
     // A sanitizer may have a thread of its own, so the difference is what counts.

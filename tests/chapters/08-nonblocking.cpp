@@ -1,6 +1,7 @@
 // Chapter 08: one thread, nonblocking sockets, the client's state in a struct.
 
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,10 @@ TEST_CASE("a silent client keeps nobody waiting, without a thread for anybody", 
             "the third client waits for a thread");
     REQUIRE(third_client_beside_two_silent_ones(chapter_under_test(), {}) ==
             "the third client is served");
+    REQUIRE(threads_for_200_idle_clients(chapter_under_test()) == "no thread for any client");
 }
 
-TEST_CASE("the server never sleeps in a call", "[promise]") {
+TEST_CASE("accept and read come back with nothing instead of waiting", "[promise]") {
     require_strace();
     const Server server;
     Client silent(server);
@@ -34,6 +36,23 @@ TEST_CASE("the server never sleeps in a call", "[promise]") {
         }
         return accepts >= 100 && reads >= 100;
     });
+}
+
+TEST_CASE("the server never sleeps in a call", "[promise]") {
+    const Server server;
+    Client silent(server);
+    REQUIRE(silent.exchange("hello") == "hello");
+    Client greedy(server);
+    const std::string sent = send_until_server_is_held_back(greedy);
+    Client active(server);
+    REQUIRE(active.exchange("hello") == "hello");
+    const long long sleeps = proc::voluntary_switches(server.pid());
+    const auto start = proc::cpu_time(server.pid());
+    wait_until("it has used a fifth of a second of processor time", [&] {
+        REQUIRE(active.exchange("hello") == "hello");
+        return proc::cpu_time(server.pid()) - start >= std::chrono::milliseconds{200};
+    });
+    REQUIRE(proc::voluntary_switches(server.pid()) == sleeps);
 }
 
 TEST_CASE("every client has one turn in a round", "[promise]") {

@@ -57,7 +57,7 @@ TEST_CASE("a server whose listener has no place in a set says so, and the exit c
     REQUIRE(run.exit_status == "exit 1");
 }
 
-TEST_CASE("a thousand clients are served at once", "[promise]") {
+TEST_CASE("a thousand clients are served at once", "[promise][wire]") {
     const Server server;
     server.limit(RLIMIT_NOFILE, 1100);
     std::vector<Client> clients = connect_clients(server, 1000);

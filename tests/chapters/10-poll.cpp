@@ -11,12 +11,12 @@
 #include "support/server.hpp"
 #include "support/strace.hpp"
 
-TEST_CASE("clients beyond descriptor 1023 are served", "[why]") {
+TEST_CASE("clients beyond descriptor 1023 are served", "[why][wire]") {
     REQUIRE(eleven_hundred_clients(chapter_before()) == "turned away at descriptor 1024");
     REQUIRE(eleven_hundred_clients(chapter_under_test()) == "every client is served");
 }
 
-TEST_CASE("five thousand clients are served at once", "[promise]") {
+TEST_CASE("five thousand clients are served at once", "[promise][wire]") {
     require_echoes_for_all_of(5000);
 }
 
@@ -31,7 +31,7 @@ TEST_CASE("a client that has not been read to the end is reported again", "[prom
     require_echoes_in_spite_of_false_eagain();
 }
 
-TEST_CASE("whoever leaves, the others keep their places", "[promise]") {
+TEST_CASE("whoever leaves, the others keep their places", "[promise][wire]") {
     const Server server;
     std::vector<Client> clients = connect_clients(server, 30);
     // From the front, the back and the middle, one at a time and several at once.

@@ -29,7 +29,8 @@ TEST_CASE("the signals are taken without a handler", "[promise]") {
     REQUIRE((proc::ignored_signals(server.pid()) & ours) == 0);
 }
 
-TEST_CASE("bytes that were there before the server asked for signals are echoed", "[promise]") {
+TEST_CASE("bytes that were there before the server asked for signals are echoed",
+          "[promise][wire]") {
     const Server server;
     for (int i = 0; i < 50; ++i) {
         server.stop_all();

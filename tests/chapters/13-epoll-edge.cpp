@@ -33,7 +33,7 @@ TEST_CASE("a client costs one epoll_ctl in its life", "[promise]") {
 }
 
 // An edge comes once: whoever does not look until EAGAIN has lost what was left.
-TEST_CASE("bytes, end of file and clients that come in one go are all seen", "[promise]") {
+TEST_CASE("bytes, end of file and clients that come in one go are all seen", "[promise][wire]") {
     const Server server;
     for (unsigned i = 0; i < 30; ++i) {
         server.stop_all();

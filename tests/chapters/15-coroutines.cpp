@@ -62,23 +62,10 @@ TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
     REQUIRE(next.exchange("hello") == "hello");
 }
 
-TEST_CASE("a firewall that forbids every connection does not make the server spin", "[promise]") {
+TEST_CASE("an echo costs four system calls", "[limit]") {
     require_strace();
-    const Server server;
-    Client stays(server);
-    REQUIRE(stays.exchange("hello") == "hello");
-    const FaultInjection forbidden(server, "accept4:error=EPERM");
-    const Client is_not_accepted(server);
-    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
-    REQUIRE(server.diagnostics() == "accept, trying again: Operation not permitted\n");
-    const std::size_t before = forbidden.count();
-    std::this_thread::sleep_for(std::chrono::milliseconds{500});
-    // Once in a tenth of a second; thousands where it does not pause.
-    REQUIRE(forbidden.count() - before <= 10);
-    REQUIRE(stays.exchange("still there?") == "still there?");
-}
-
-TEST_CASE("an echo costs two system calls and more", "[limit]") {
-    require_strace();
-    REQUIRE(system_calls_of_ten_echoes(chapter_under_test()) >= 30);
+    // Each time epoll_wait, read, sendto, and a read that finds nothing.
+    const std::size_t calls = system_calls_of_ten_echoes(chapter_under_test());
+    CAPTURE(calls);
+    REQUIRE((calls == 40 || calls == 39));
 }

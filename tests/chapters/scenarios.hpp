@@ -18,7 +18,8 @@ int newest_descriptor(const Server& server);
 
 /// Sends without ever receiving until the server takes no more from this client, since it cannot
 /// send either: at fifty looks in a row there was no room. Returns what was sent: bytes of
-/// random_bytes() with this seed, again and again.
+/// random_bytes() with this seed, again and again. The test fails when the server has taken more
+/// than the kernel has room for: it holds nobody back.
 std::string send_until_server_is_held_back(Client& client, unsigned seed = 1);
 
 /// A client is connected and resets the connection: "the server lives", or how it ended and its
@@ -92,7 +93,8 @@ void require_turned_away_without_room_in_epoll();
 /// run are left out. Needs strace.
 std::vector<std::string> system_calls_of_a_session(const Chapter& chapter);
 
-/// How many system calls the server makes for ten echoes, one after another. Needs strace.
+/// How many system calls the server makes for ten echoes, one after another; those for memory do
+/// not count. The first wait has begun before strace came, and may be missing. Needs strace.
 std::size_t system_calls_of_ten_echoes(const Chapter& chapter);
 
 /// Fifty clients send at once and have their echoes, ten times: "two and more for each echo" when
@@ -122,8 +124,8 @@ std::string buffers_of_silent_clients(const Chapter& chapter);
 /// "one for each echo". Needs strace.
 std::string entries_for_ten_echoes(const Chapter& chapter);
 
-/// Who has worked when 64 clients have had their echoes: "one thread serves everybody" or "several
-/// threads serve".
+/// Who has worked when 64 clients have had their echoes: "one thread serves everybody", "several
+/// threads serve", or "no thread has slept and been woken", as in a server that spins.
 std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options);
 
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the

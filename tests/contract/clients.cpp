@@ -6,7 +6,7 @@
 #include "support/client.hpp"
 #include "support/server.hpp"
 
-TEST_CASE("200 clients are served one after another", "[contract]") {
+TEST_CASE("200 clients are served one after another", "[contract][wire]") {
     const Server server;
     for (unsigned i = 0; i < 200; ++i) {
         CAPTURE(i);
@@ -20,7 +20,7 @@ TEST_CASE("200 clients are served one after another", "[contract]") {
 
 // The clients of an iterative server wait in the accept queue, and each is served when its turn
 // comes.
-TEST_CASE("50 clients that connect at once are all served", "[contract]") {
+TEST_CASE("50 clients that connect at once are all served", "[contract][wire]") {
     const Server server;
     std::vector<Client> clients;
     for (unsigned i = 0; i < 50; ++i) {

@@ -3,11 +3,11 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cerrno>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -124,11 +124,15 @@ TEST_CASE("whoever comes while the server ends is served whole or refused, never
           "[contract][from-18]") {
     for (int round = 0; round < 3; ++round) {
         Server server(with_drain_timeout(a_day));
-        std::thread stopper([&server] {
-            std::this_thread::sleep_for(std::chrono::milliseconds{20});
+        std::atomic<int> served = 0;
+        std::atomic<bool> is_over = false;
+        // From another thread, so that it comes at any moment of a client's life.
+        std::thread stopper([&] {
+            while (served < 10 && !is_over) {
+                std::this_thread::yield();
+            }
             server.signal(SIGTERM);
         });
-        int served = 0;
         std::string end;
         while (end.empty()) {
             std::optional<Client> client;
@@ -150,6 +154,7 @@ TEST_CASE("whoever comes while the server ends is served whole or refused, never
                 end = error.code().value() == EPIPE ? "" : error.what();
             }
         }
+        is_over = true;
         stopper.join();
         REQUIRE(end == "refused");
         REQUIRE(served > 0);

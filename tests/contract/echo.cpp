@@ -6,7 +6,7 @@
 #include "support/client.hpp"
 #include "support/server.hpp"
 
-TEST_CASE("what a client sends comes back unchanged, from 1 byte to 4 MiB", "[contract]") {
+TEST_CASE("what a client sends comes back unchanged, from 1 byte to 4 MiB", "[contract][wire]") {
     constexpr std::size_t kib = 1024;
     const std::size_t size = GENERATE(std::size_t{1}, std::size_t{2}, 1000, 64 * kib - 1, 64 * kib,
                                       64 * kib + 1, 1024 * kib, 4096 * kib);
@@ -18,7 +18,7 @@ TEST_CASE("what a client sends comes back unchanged, from 1 byte to 4 MiB", "[co
     REQUIRE(same);
 }
 
-TEST_CASE("every byte comes back before the next is sent", "[contract]") {
+TEST_CASE("every byte comes back before the next is sent", "[contract][wire]") {
     const Server server;
     Client client(server);
     for (const char byte : random_bytes(500)) {
@@ -27,7 +27,7 @@ TEST_CASE("every byte comes back before the next is sent", "[contract]") {
     }
 }
 
-TEST_CASE("many small messages that nobody waits for come back in order", "[contract]") {
+TEST_CASE("many small messages that nobody waits for come back in order", "[contract][wire]") {
     const Server server;
     Client client(server);
     const std::string message = random_bytes(7);
@@ -40,7 +40,7 @@ TEST_CASE("many small messages that nobody waits for come back in order", "[cont
     REQUIRE(same);
 }
 
-TEST_CASE("bytes of every value come back, the zero byte too", "[contract]") {
+TEST_CASE("bytes of every value come back, the zero byte too", "[contract][wire]") {
     const Server server;
     Client client(server);
     std::string every_value;
@@ -62,7 +62,7 @@ TEST_CASE("a byte that is sent as urgent comes back in its place", "[contract]")
 }
 
 TEST_CASE("a client that closes its sending side still gets all that is to come, then end of file",
-          "[contract]") {
+          "[contract][wire]") {
     const Server server;
     Client client(server);
     const std::string first = random_bytes(240 * 1024);
@@ -78,7 +78,7 @@ TEST_CASE("a client that closes its sending side still gets all that is to come,
 }
 
 TEST_CASE("a client that sends nothing and closes its sending side gets end of file",
-          "[contract]") {
+          "[contract][wire]") {
     const Server server;
     Client client(server);
     client.half_close();

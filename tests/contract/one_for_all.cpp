@@ -65,13 +65,18 @@ TEST_CASE("clients that reset beside others end alone", "[contract][from-08]") {
 
 TEST_CASE("a client that sends and never reads costs no more memory than its buffer",
           "[contract][from-08]") {
-    const Server server;
+    // From chapter 19 on buffers are everybody's; a few, so that all of them have been used before.
+    StartSettings settings;
+    if (chapter_under_test().number >= 19) {
+        settings.arguments.insert(settings.arguments.end(), {"--buffers", "2"});
+    }
+    const Server server(settings);
     Client other(server);
     Client greedy(server);
     const std::string first = random_bytes(256 * 1024);
     greedy.exchange(first);
     for (int i = 0; i < 40; ++i) {
-        // Buffers that are everybody's have been used, too, whichever thread has them.
+        // Whichever thread has them.
         Client(server).exchange(first);
     }
     other.exchange(first);
@@ -79,9 +84,12 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     const std::size_t before = proc::resident_bytes(server.pid());
 
     std::string sent = send_until_server_is_held_back(greedy);
-    constexpr std::size_t mib = 1024 * 1024;
+    // Its buffer has been used already, and is in `before`. A sanitizer, which reserves terabytes
+    // of addresses, also keeps what has been freed.
+    const bool is_sanitized = proc::reserved_bytes(server.pid()) > std::size_t{1} << 40;
+    const std::size_t more = is_sanitized ? 1024 * 1024 : 64 * 1024;
     CAPTURE(before, sent.size());
-    REQUIRE(proc::resident_bytes(server.pid()) <= before + mib);
+    REQUIRE(proc::resident_bytes(server.pid()) <= before + more);
     for (int i = 0; i < 100; ++i) {
         REQUIRE(other.exchange("served?") == "served?");
     }
@@ -94,7 +102,7 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     REQUIRE(same);
 }
 
-TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][from-08]") {
+TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][wire][from-08]") {
     const Server server;
     Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
     REQUIRE(client.exchange("hello") == "hello");
@@ -107,7 +115,7 @@ TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][fr
 }
 
 TEST_CASE("clients that are held back at the same time have each their own bytes back",
-          "[contract][from-08]") {
+          "[contract][wire][from-08]") {
     const Server server;
     std::vector<Client> clients;
     std::vector<std::string> sent;
@@ -126,6 +134,7 @@ TEST_CASE("clients that are held back at the same time have each their own bytes
 TEST_CASE("every descriptor of the server would be closed on exec", "[contract][from-08]") {
     const Server server;
     const std::vector<Client> clients = connect_clients(server, 2);
+    REQUIRE(server.count_clients() == 2);
     for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
         CAPTURE(descriptor.number, descriptor.target);
         REQUIRE((descriptor.number <= 2 || descriptor.is_close_on_exec));
@@ -305,7 +314,7 @@ TEST_CASE("when a shortage is over, the server sleeps as deeply as before",
 }
 
 TEST_CASE("five hundred clients at once are served, each with its own bytes",
-          "[contract][from-08]") {
+          "[contract][wire][from-08]") {
     const Server server;
     std::vector<Client> clients;
     for (unsigned i = 0; i < 500; ++i) {
@@ -319,7 +328,7 @@ TEST_CASE("five hundred clients at once are served, each with its own bytes",
     }
 }
 
-TEST_CASE("ten thousand clients are served at once", "[contract][from-12]") {
+TEST_CASE("ten thousand clients are served at once", "[contract][wire][from-12]") {
     require_echoes_for_all_of(10000);
 }
 

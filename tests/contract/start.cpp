@@ -45,7 +45,8 @@ TEST_CASE("the first line on stdout says where the server listens", "[contract]"
     REQUIRE_THAT(line, Catch::Matchers::Matches("listening on 127\\.0\\.0\\.1:[1-9][0-9]*"));
 }
 
-TEST_CASE("the usage names every option, and --help exits with 0", "[contract]") {
+TEST_CASE("the usage names the options that every chapter has, and --help exits with 0",
+          "[contract]") {
     const Run run = run_to_end({.arguments = {"--help"}});
     REQUIRE(run.exit_status == "exit 0");
     for (const char* option : {"--host", "--port", "--backlog", "--help", "9877", "127.0.0.1"}) {

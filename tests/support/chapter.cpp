@@ -21,8 +21,8 @@ Chapter chapter_named(const std::string& name) {
 Chapter find_chapter_under_test() {
     const std::string executable = this_executable().filename();
     Chapter chapter = chapter_named(executable.substr(0, executable.size() - tests_suffix.size()));
-    if (const char* own = std::getenv("SERVER"); own != nullptr && *own != '\0') {
-        chapter.server = fs::absolute(own);
+    if (const std::string own = server_of_the_learner(); !own.empty()) {
+        chapter.server = own;
     }
     return chapter;
 }
@@ -46,6 +46,11 @@ bool tests_a_chapter() {
     const std::string name = this_executable().filename();
     return name.size() > 3 && name[2] == '-' &&
            std::isdigit(static_cast<unsigned char>(name[0])) != 0;
+}
+
+std::string server_of_the_learner() {
+    const char* own = std::getenv("SERVER");
+    return own == nullptr || *own == '\0' ? "" : fs::absolute(own).string();
 }
 
 const Chapter& chapter_under_test() {

@@ -18,5 +18,9 @@ bool tests_a_chapter();
 /// Its server lies beside it, unless the environment variable SERVER names another executable.
 const Chapter& chapter_under_test();
 
+/// The executable that the environment variable SERVER names in the place of the chapter's own;
+/// empty when it names none.
+std::string server_of_the_learner();
+
 /// Its neighbour, on which a `why` scenario must end badly.
 const Chapter& chapter_before();

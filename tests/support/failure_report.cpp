@@ -1,5 +1,6 @@
 #include "support/failure_report.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_case_info.hpp>
 #include <catch2/reporters/catch_reporter_event_listener.hpp>
 #include <catch2/reporters/catch_reporter_registrars.hpp>
@@ -49,9 +50,17 @@ public:
         if (!tests_a_chapter()) {
             return;  // Those of the tools have no server to look into.
         }
-        std::cout << "see it happen: ./learn trace " << chapter_under_test().number
-                  << "\nonly this test: ./learn test " << chapter_under_test().number << " -R '"
-                  << quote_for_shell(stats.testInfo->name) << "'\n";
+        const std::string number = std::to_string(chapter_under_test().number);
+        const std::string server = server_of_the_learner();
+        const std::string there =
+            server.empty() ? "" : " --server '" + quote_for_shell(server) + "'";
+        const auto& tags = stats.testInfo->tags;
+        const bool is_on_the_wire =
+            std::find(tags.begin(), tags.end(), Catch::Tag("wire")) != tags.end();
+        std::cout << "see it happen: ./learn trace " << number << there
+                  << "\nonly this test: ./learn test " << number << " -R '"
+                  << quote_for_shell(stats.testInfo->name) << "'" << there
+                  << (there.empty() || is_on_the_wire ? "" : " --all") << "\n";
     }
 };
 

@@ -182,14 +182,16 @@ std::size_t count_threads(pid_t process) {
 }
 
 bool is_asleep(pid_t process) {
+    bool has_threads = false;  // A process that has gone has none, and sleeps no more.
     std::error_code gone_meanwhile;
     for (const fs::directory_entry& thread :
          fs::directory_iterator(folder(process) / "task", gone_meanwhile)) {
         if (state(std::stoi(thread.path().filename())) != 'S') {
             return false;
         }
+        has_threads = true;
     }
-    return true;
+    return has_threads;
 }
 
 bool is_traced(pid_t process) {
@@ -252,14 +254,26 @@ std::chrono::milliseconds cpu_time_of_ended_children(pid_t process) {
     return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
 }
 
+std::chrono::milliseconds cpu_time_of_family(pid_t process) {
+    std::chrono::milliseconds sum{0};
+    for (const pid_t member : family(process)) {
+        sum += cpu_time(member) + cpu_time_of_ended_children(member);
+    }
+    return sum;
+}
+
 double cpu_share_during(pid_t process, std::chrono::milliseconds stretch) {
     using Clock = std::chrono::steady_clock;
-    const std::chrono::milliseconds cpu_before = cpu_time(process);
+    const std::chrono::milliseconds cpu_before = cpu_time_of_family(process);
     const Clock::time_point before = Clock::now();
     std::this_thread::sleep_for(
         stretch);  // Not a wait for an event: the stretch is what is measured.
     const std::chrono::duration<double> elapsed = Clock::now() - before;
-    const std::chrono::duration<double> used = cpu_time(process) - cpu_before;
+    const std::chrono::duration<double> used = cpu_time_of_family(process) - cpu_before;
+    const char state_now = state(process);
+    if (state_now == '-' || state_now == 'Z') {
+        throw std::runtime_error("the server has ended, and so it uses no processor time");
+    }
     return used / elapsed;
 }
 
@@ -272,7 +286,8 @@ std::size_t resident_bytes(pid_t process) {
            static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
-bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls) {
+std::size_t count_blocked_in(pid_t process, std::initializer_list<long> system_calls) {
+    std::size_t count = 0;
     std::error_code gone_meanwhile;
     for (const fs::directory_entry& thread :
          fs::directory_iterator(folder(process) / "task", gone_meanwhile)) {
@@ -287,10 +302,14 @@ bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls) {
         long number = -1;
         if (file >> number && state(std::stoi(thread.path().filename())) == 'S' &&
             std::find(system_calls.begin(), system_calls.end(), number) != system_calls.end()) {
-            return true;
+            ++count;
         }
     }
-    return false;
+    return count;
+}
+
+bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls) {
+    return count_blocked_in(process, system_calls) > 0;
 }
 
 std::size_t accept_queue_length(const Endpoint& listener) {

@@ -76,8 +76,13 @@ std::chrono::milliseconds cpu_time(pid_t process);
 /// Processor time of its children, and of theirs, that have ended and been waited for.
 std::chrono::milliseconds cpu_time_of_ended_children(pid_t process);
 
-/// How much of a processor the process uses in a stretch of time that begins now: 1.0 is a whole
-/// one.
+/// Processor time of the process, its children, theirs and so on, also of those that have ended and
+/// been waited for.
+std::chrono::milliseconds cpu_time_of_family(pid_t process);
+
+/// How much of a processor the process and its children, and theirs, use in a stretch of time that
+/// begins now: 1.0 is a whole one. Throws std::runtime_error when the process has ended meanwhile:
+/// nothing uses less.
 double cpu_share_during(pid_t process, std::chrono::milliseconds stretch);
 
 /// Addresses that are in use, in bytes, whether there is memory behind them or not (VmSize).
@@ -86,8 +91,11 @@ std::size_t reserved_bytes(pid_t process);
 /// Memory in RAM, in bytes.
 std::size_t resident_bytes(pid_t process);
 
-/// Whether a thread of the process is asleep inside one of these system calls (SYS_read,
+/// How many threads of the process are asleep inside one of these system calls (SYS_read,
 /// SYS_sendto, ...).
+std::size_t count_blocked_in(pid_t process, std::initializer_list<long> system_calls);
+
+/// Whether there is one.
 bool is_blocked_in(pid_t process, std::initializer_list<long> system_calls);
 
 /// How many clients are connected to the listening socket and not yet accepted: Recv-Q of `ss

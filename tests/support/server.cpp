@@ -154,6 +154,12 @@ void run_on_one_processor() {
             require(::dup2(STDIN_FILENO, taken), "dup2");
         }
     }
+    // The interpreter of a script opens it once more, by this number.
+    std::array<char, 2> beginning{};
+    if (copy.get() != -1 && ::pread(copy.get(), beginning.data(), beginning.size(), 0) == 2 &&
+        beginning[0] == '#' && beginning[1] == '!') {
+        require(::fcntl(copy.get(), F_SETFD, 0), "fcntl");
+    }
     require(copy.get() == -1 ? ::execvp(words[0], words) : ::fexecve(copy.get(), words, environ),
             words[0]);
     ::_exit(127);
@@ -412,7 +418,9 @@ std::size_t Server::count_clients() const {
 Endpoint parse_ready_line(const std::string& line) {
     const std::string before_address = "listening on ";
     const std::size_t colon = line.rfind(':');
-    if (!line.starts_with(before_address) || colon == std::string::npos) {
+    const std::string port = line.substr(std::min(line.size(), colon + 1));
+    if (!line.starts_with(before_address) || colon == std::string::npos || port.empty() ||
+        port.find_first_not_of("0123456789") != std::string::npos) {
         throw std::runtime_error("the ready line should read 'listening on ADDRESS:PORT', not '" +
                                  line + "'");
     }
@@ -420,7 +428,7 @@ Endpoint parse_ready_line(const std::string& line) {
     if (host.starts_with('[') && host.ends_with(']')) {
         host = host.substr(1, host.size() - 2);  // IPv6
     }
-    return {host, static_cast<std::uint16_t>(std::stoi(line.substr(colon + 1)))};
+    return {host, static_cast<std::uint16_t>(std::stoi(port))};
 }
 
 std::size_t count_lines(const std::string& text) {

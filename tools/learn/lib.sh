@@ -179,6 +179,16 @@ find_chapter() { # WORD
   esac
 }
 
+# Prints the absolute path of a program that the user named from where he stands.
+find_executable() { # PATH
+  local path
+  path=$(cd "$LEARN_FROM" && realpath -m -- "$1")
+  [[ -e $path ]] || die 2 "there is no file $path"
+  [[ -f $path && -x $path ]] ||
+    die 2 "$path is not an executable file; a script begins with a line like #!/usr/bin/env python3, and: chmod +x $path"
+  printf '%s\n' "$path"
+}
+
 # --- Running --------------------------------------------------------------------------------------
 
 # Runs a command in a process group of its own and returns its status. When this script is told to end, the
@@ -330,7 +340,7 @@ run_quietly() { # COMMAND...
 # that it has, those that end with = take a value. What follows `--` goes to it as it is. With --pid the server
 # runs already: then there is no chapter, and nothing to build.
 exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
-  local command=$1 known=" $2 " chapter="" runs_already="" option options=()
+  local command=$1 known=" $2 " chapter="" runs_already="" server="" option options=()
   local tool=tools/observe/$command.mjs
   shift 2
   while (($#)); do
@@ -347,7 +357,11 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
             option=$1=$2  # in one word even a value like -1 is taken for one
             shift
           fi
-          options+=("$option")
+          if [[ $option == --server=* ]]; then
+            server=$(find_executable "${option#*=}")
+          else
+            options+=("$option")
+          fi
           [[ $option != --pid=* ]] || runs_already=1
         elif [[ $known == *" $1 "* ]]; then
           options+=("$1")
@@ -363,6 +377,7 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
     shift
   done
   [[ -f $tool ]] || die 1 "$tool is missing: this copy of the project is not complete"
+  [[ ${PATIENCE:-} || ${CI:-} ]] || export PATIENCE=5  # seconds: a learner sits and waits, too
   LEARN_USAGE=$(print_usage "$command")  # what the tool prints when it refuses a value
   export LEARN_USAGE
 
@@ -372,10 +387,15 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
     exec node "$tool" "${options[@]}"
   fi
   [[ $chapter ]] || chapter=$(find_last_chapter)
-  need build "$command"
+  if [[ $server ]]; then
+    need "$command"  # There is nothing to build.
+  else
+    need build "$command"
+  fi
   if [[ $command == capture ]]; then
     may_capture || die 77 "you may not capture packets here: $(explain_capture_right)"
   fi
-  build default "$chapter"
-  exec node "$tool" "$chapter" "build/bin/$chapter" "${options[@]}"
+  [[ $server ]] || build default "$chapter"
+  [[ ! $server ]] || chapter=${server##*/}  # what the heading calls it
+  exec node "$tool" "$chapter" "${server:-build/bin/$chapter}" "${options[@]}"
 }

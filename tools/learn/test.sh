@@ -1,19 +1,32 @@
 # shellcheck shell=bash
-# ./learn test [CHAPTER] [WORD...] [-R REGEX] [--server PATH] [--preset NAME]
+# ./learn test [CHAPTER] [WORD...] [-R REGEX] [--server PATH [--all]] [--preset NAME]
 # Build what is needed and run a chapter's tests: its contract, promises, limits and why. All chapters by default.
 #
 #   WORD...          only the tests whose names have these words, in this order
 #   -R REGEX         only the tests whose names fit the regular expression
-#   --server PATH    test another executable against the chapter's tests
+#   --server PATH    test a server of your own: a program, or a script that begins with #!
+#   --all            with --server: all kinds of tests, and not only what is on the wire
 #   --preset NAME    default, asan (address and undefined-behaviour sanitizers) or tsan (threads)
+#
+# A chapter has three kinds of tests: what an echo server does on the wire; how the chapters' servers speak
+# (options, messages, exit codes) and what they are made of (processes, threads, calls); and what the chapter
+# cannot do, its limits. Of a server of your own only the first kind is asked. For the others it would have to be
+# the chapter's server, or a copy of that with a change of yours: then say --all.
+#
+# A server of your own is started with the two words `--port 0`, which it may ignore. It listens on 127.0.0.1, on
+# a free port that the kernel chooses (bind to port 0), and says where: its first line on stdout is
+# `listening on 127.0.0.1:PORT`, and it is flushed.
+#
+# A test waits 5 seconds for what does not come. On a slow machine: PATIENCE=30 ./learn test
 #
 #   ./learn test 3
 #   ./learn test 3 zombie
-#   ./learn test 3 --server build/bin/02-robust
+#   ./learn test 3 --server ~/my-server.py
+#   ./learn test 3 --server build/bin/02-robust --all
 #   ./learn test --preset asan
 
 main() {
-  local chapter="" preset=default regex="" server="" words=()
+  local chapter="" preset=default regex="" server="" kinds="" words=()
   while (($#)); do
     case $1 in
       --server=* | --preset=*)
@@ -29,6 +42,7 @@ main() {
         esac
         shift
         ;;
+      --all) kinds=all ;;
       --) ;;
       -*) die_of_usage test "test has no option $1" ;;
       *)
@@ -50,16 +64,23 @@ main() {
   if [[ $server ]]; then
     [[ $chapter ]] || die_of_usage test "--server needs a chapter, whose tests it is to pass"
     server=$(find_executable "$server")
+    : "${kinds:=wire}"
   fi
+  [[ ! $kinds || $server ]] || die_of_usage test "--all is for --server; without it all tests run"
 
+  # What is going to fail is waited for: not for long where a learner sits and waits, too.
+  if [[ ! ${PATIENCE:-} && ! ${CI:-} && $preset == default ]]; then
+    export PATIENCE=5
+  fi
   need test
   [[ ! $regex ]] || demand_regex "$regex"
+  [[ ! $server ]] || demand_ready_line "$server"
   if [[ $chapter ]]; then
     build "$preset" "$chapter-tests"
   else
     build "$preset" all
   fi
-  run_tests "$chapter" "$preset" "$regex" "$server"
+  run_tests "$chapter" "$preset" "$regex" "$server" "$kinds"
 }
 
 # Is WORD the number or the whole name of a chapter? A part of a name, such as fork, may well be a test's word.
@@ -88,20 +109,44 @@ print_regex_of_words() { # WORD...
   printf '%s\n' "${words//$'\n'/.*}"
 }
 
-# Prints the absolute path of a program that the user named from where he stands.
-find_executable() { # PATH
-  local path
-  path=$(cd "$LEARN_FROM" && realpath -m -- "$1")
-  [[ -e $path ]] || die 2 "there is no file $path"
-  [[ -f $path && -x $path ]] || die 2 "$path is not an executable file"
-  printf '%s\n' "$path"
+# Ends the command when a server does not say where it listens: every test would fail, and say the same. A machine
+# without io_uring is the tests' own affair: they are skipped.
+demand_ready_line() { # SERVER
+  local line="" words="" errors server
+  errors=$(mktemp)
+  # In a session of its own, so that it can be ended with all that it has started.
+  exec {out}< <(exec setsid "$1" --port 0 2>"$errors" </dev/null)
+  server=$!
+  # shellcheck disable=SC2064  # this server, whatever the variable holds then
+  trap "kill -KILL -- -$server $server 2>/dev/null || true" EXIT
+  IFS= read -r -t "${PATIENCE:-30}" line <&"$out" || true
+  kill -KILL -- "-$server" "$server" 2>/dev/null || true
+  trap - EXIT
+  exec {out}<&-
+  words=$(head -c 2000 "$errors")
+  rm -f "$errors"
+  [[ ! $line =~ ^listening\ on\ .+:[0-9]+$ && $words != "error: io_uring"* ]] || return 0
+  if [[ $line ]]; then
+    warn "the first line that $1 --port 0 prints is: $line"
+  else
+    warn "$1 --port 0 has printed no line within ${PATIENCE:-30} seconds"
+  fi
+  [[ ! $words ]] || say "on stderr it says: $words"
+  die 1 "the tests find a server by its first line on stdout, flushed: listening on 127.0.0.1:PORT" \
+    "(more: ./learn help test)"
 }
 
 # Runs the tests, sums them up and returns ctest's exit status.
-run_tests() { # CHAPTER PRESET REGEX SERVER
-  local chapter=$1 preset=$2 regex=$3 server=$4 selection=() status=0
+run_tests() { # CHAPTER PRESET REGEX SERVER KINDS
+  local chapter=$1 preset=$2 regex=$3 server=$4 kinds=$5 selection=() status=0
   local report=build/.learn/report.$$ started=build/.learn/started.$$
   [[ ! $chapter ]] || selection+=(-L "^$chapter\$")
+  if [[ $kinds == wire ]]; then
+    selection+=(-L '^wire$')  # and the chapter's: ctest runs what has both labels
+    say "asked of $server: what an echo server does on the wire."
+    say "left out: how the chapters' servers speak and what they are made of; what ${chapter} cannot do." \
+      "These too: --all"
+  fi
   [[ ! $regex ]] || selection+=(-R "$regex")
   # shellcheck disable=SC2064  # these two files, whatever the variables hold then
   trap "rm -f '$report' '$started'; give_build_back" EXIT
@@ -116,7 +161,8 @@ run_tests() { # CHAPTER PRESET REGEX SERVER
 
   echo
   if ! grep -qs '<testcase ' "$report"; then
-    warn "there is no test of ${chapter:-any chapter}${regex:+ whose name fits: $regex}"
+    warn "there is no test of ${chapter:-any chapter}${regex:+ whose name fits: $regex}$(
+      [[ $kinds != wire ]] || printf ' (among those on the wire; all kinds: --all)')"
     return "$status"
   fi
   # A part of the tests, or another server, says nothing about the chapter as a whole.
@@ -147,6 +193,12 @@ record_results() { # REPORT STARTED
   done < <(count_results "$1")
 }
 
+# Prints the name of the first test in a report of ctest that has failed.
+find_first_failed() { # REPORT
+  sed -En 's,.*<testcase name="([^"]*)".* status="fail".*,\1,p' "$1" | head -n 1 |
+    sed "s/&apos;/'/g; s/&quot;/\"/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g"
+}
+
 print_summary() { # REPORT STATUS
   local name passed failed skipped
   while read -r name passed failed skipped; do
@@ -159,6 +211,10 @@ print_summary() { # REPORT STATUS
     paint green "every test that ran passed"
   else
     paint red "not every test passed: what the failed ones say is above"
+    printf '\nbegin with the first, others may follow from it: %s' "$(find_first_failed "$1")"
+    if [[ ${PATIENCE:-} == 5 ]] && grep -qs "waited 5 s" "$1"; then
+      printf '\na test has waited 5 s in vain; if this machine is slow or busy: PATIENCE=30 ./learn test'
+    fi
   fi
   echo
 }

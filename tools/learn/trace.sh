@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# ./learn trace [CHAPTER] [--session NAME] [--plain] [-- SERVER-OPTION...]
+# ./learn trace [CHAPTER] [--session NAME] [--server PATH] [--plain] [-- SERVER-OPTION...]
 # Show the system calls of a short session with a chapter's server, both sides labelled.
 #
 #   --session NAME   one (a client, the default), two (one of them silent), or reset (it ends with a reset)
+#   --server PATH    look at this server instead: a copy of the chapter's, or your own (./learn help test)
 #   --plain          as text without colours, the form in which the chapters' texts keep it
 #
 #   ./learn trace 3
@@ -10,5 +11,5 @@
 #   ./learn trace 5 -- --workers 2
 
 main() {
-  exec_tool trace "--plain --session=" "$@"
+  exec_tool trace "--plain --session= --server=" "$@"
 }

@@ -26,11 +26,15 @@ runTool('capture', usage, async (scope) => {
   const [sessionName, runSession] = sessions[readChoice(options, 'session', Object.keys(sessions))];
   demandExecutable(options.executable);
   const server = await startServer(scope, options.executable, { options: ['--port', '0', ...serverOptions] });
-  const { steps, verdict } = await record(scope, server, runSession);
+  const { steps, verdict, problem } = await record(scope, server, runSession);
   process.stdout.write(renderCapture(steps, verdict, `${options.name}, ${sessionName}: the packets`, options.plain));
+  if (problem) throw problem;
 });
 
-/** Runs the session while tcpdump looks on. Returns the steps with their packets, and who is in TIME_WAIT. */
+/**
+ * Runs the session while tcpdump looks on. Returns the steps with their packets, and who is in TIME_WAIT; or, where the
+ * session came to no end, the problem.
+ */
 async function record(scope, server, runSession) {
   const connection = new TcpConnection(server.port);
   const steps = [];
@@ -42,16 +46,25 @@ async function record(scope, server, runSession) {
     await act({});
     // The next step must not overtake an acknowledgement, which the kernel may delay (40 ms and more).
     const settled = await becomesTrue(() => tcpdump.failed() || connection.hasCome(progress));
-    if (!settled || tcpdump.failed()) {
+    if (tcpdump.failed()) {
       throw new Problem(`tcpdump has not shown all packets of the step '${title}'; run it again. ${tcpdump.complaints()}`.trim());
     }
+    if (!settled) throw new Problem(`waited ${patience / 1000} s for what is still to come in the step '${title}', and it did not come`);
     await quiet.wait();
   }
 
-  await runSession({ scope, server, step });
-  const verdict = await findTimeWait(connection);
+  let verdict = '';
+  let problem;
+  try {
+    await runSession({ scope, server, step });
+    verdict = await findTimeWait(connection);
+  } catch (error) {
+    if (!(error instanceof Problem) || steps.length === 0) throw error;
+    problem = error;
+    steps.at(-1).title += ': this far and no further';
+  }
   await tcpdump.stop();
-  return { steps, verdict };
+  return { steps, verdict, problem };
 }
 
 /** Starts tcpdump and waits until it captures. Throws Unavailable when it may not. */

@@ -5,7 +5,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { once } from 'node:events';
 import { Problem } from './problem.mjs';
 import { listGroup } from './proc.mjs';
-import { becomesTrue, waitFor } from './waits.mjs';
+import { becomesTrue, patience, waitFor } from './waits.mjs';
 
 const goodbye = 2000; // ms between SIGTERM and SIGKILL
 
@@ -61,7 +61,9 @@ class Server {
   }
 
   async becomeReady() {
-    const line = await waitFor("the server's line 'listening on ADDRESS:PORT'", this.#readLine());
+    // Under strace an interpreter takes its time to start, however short the learner's patience is.
+    const limit = Math.max(patience, 15_000);
+    const line = await waitFor("the server's line 'listening on ADDRESS:PORT'", this.#readLine(), limit);
     const [, host, port] = /^listening on (.+):(\d+)$/.exec(line) ?? [];
     if (port === undefined) throw new Problem(`the server should say 'listening on ADDRESS:PORT', and said '${line}'`);
     this.host = host.replace(/^\[|\]$/g, '');

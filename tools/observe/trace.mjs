@@ -2,7 +2,7 @@
 // Shows the system calls of a chapter's server in a short session, as strace sees them.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { makePainter, styleOfRole } from './colour.mjs';
 import { readChoice, readCommandLine, splitAtDashes } from './command-line.mjs';
 import { closeBracket } from './describe-calls.mjs';
 import { resolveInterruptions } from './interruptions.mjs';
-import { Unavailable } from './problem.mjs';
+import { Problem, Unavailable } from './problem.mjs';
 import { readProc } from './proc.mjs';
 import { runTool } from './program.mjs';
 import { QuietWatcher } from './quiet.mjs';
@@ -33,10 +33,11 @@ runTool('trace', usage, async (scope) => {
   const [sessionName, runSession] = sessions[readChoice(options, 'session', Object.keys(sessions))];
   demandExecutable(options.executable);
   demandStrace();
-  const { text, steps, end } = await record(scope, options.executable, serverOptions, runSession);
+  const { text, steps, end, problem } = await record(scope, options.executable, serverOptions, runSession);
   const items = selectItems(resolveInterruptions(joinCalls(parseStrace(text))));
   const story = tellStory(items, steps, end);
   process.stdout.write(renderStory(story, `${options.name}, ${sessionName}: strace of the server`, options.plain));
+  if (problem) throw problem;
 });
 
 function demandStrace() {
@@ -50,7 +51,10 @@ function demandStrace() {
   throw new Unavailable(`strace may not trace a program here (${trial.stderr.trim().split('\n')[0]}); ${remedy}`);
 }
 
-/** Runs the session under strace. Returns the trace's text and the steps with the times of their starts. */
+/**
+ * Runs the session under strace. Returns the trace's text and the steps with the times of their starts; and, where the
+ * session came to no end, the problem: what there was until then is what the learner wants to see.
+ */
 async function record(scope, executable, serverOptions, runSession) {
   const folder = mkdtempSync(join(tmpdir(), 'learn-trace-'));
   scope.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -58,10 +62,23 @@ async function record(scope, executable, serverOptions, runSession) {
   // A file, not a pipe: a pipe would be one more descriptor of the server and shift the numbers of its own.
   const wrapper = ['strace', '-f', '-q', '-ttt', '-T', '-s', '80', '-e', `trace=${tracedCalls}`, '-o', file, '--'];
   const steps = [{ title: 'the server starts', start: 0 }];
-  const server = await startServer(scope, executable, { options: ['--port', '0', ...serverOptions], wrapper });
+  let server;
+  try {
+    server = await startServer(scope, executable, { options: ['--port', '0', ...serverOptions], wrapper });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return stopShort(error);
+  }
   const quiet = new QuietWatcher(server.group);
   const isBusy = async () => !(await quiet.wait());
   steps[0].isBusy = await isBusy();
+
+  function stopShort(problem) {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    if (text === '') throw problem;
+    steps.at(-1).title += ': this far and no further';
+    return { text, steps, end: Date.now() / 1000, problem };
+  }
 
   async function step(title, act) {
     const notes = {};
@@ -76,7 +93,12 @@ async function record(scope, executable, serverOptions, runSession) {
     entry.isEcho = notes.isEcho;
   }
 
-  await runSession({ scope, server, step, waitForQuiet: (stretch) => quiet.wait(stretch) });
+  try {
+    await runSession({ scope, server, step, waitForQuiet: (stretch) => quiet.wait(stretch) });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return stopShort(error);
+  }
   const end = Date.now() / 1000;
   await server.stop();
   return { text: readFileSync(file, 'utf8'), steps, end };

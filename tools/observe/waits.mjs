@@ -3,8 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from './problem.mjs';
 
-/** How long anything is waited for, in ms. Only what is going to fail ever takes this long. */
-export const patience = 15_000;
+/**
+ * How long anything is waited for, in ms: as many seconds as the environment variable PATIENCE says, or 15. Only what
+ * is going to fail ever takes this long.
+ */
+export const patience = Number(process.env.PATIENCE || 15) * 1000;
 
 /** What `promise` gives; throws Problem when it has given nothing after `limit` ms. */
 export async function waitFor(what, promise, limit = patience) {

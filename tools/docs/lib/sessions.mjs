@@ -42,7 +42,7 @@ function runInShell(command, root, seconds) {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'dumb', NO_COLOR: '1' },
+      env: { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'dumb', NO_COLOR: '1', PATIENCE: process.env.PATIENCE || '15' },
     });
     const result = { status: null, stdout: '', stderr: '', isLate: false };
     child.stdout.setEncoding('utf8').on('data', (text) => (result.stdout += text));
