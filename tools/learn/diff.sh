@@ -105,11 +105,13 @@ show_diff() { # FROM TO SIDE
 # Prints the files that differ, the server first.
 list_changed_files() { # FROM TO
   local file
-  for file in chapters/{"$1","$2"}/server.cpp chapters/{"$1","$2"}/*; do
-    if [[ -f $file ]]; then
-      printf '%s\n' "${file##*/}"
-    fi
-  done | awk '!seen[$0]++' | while read -r file; do
+  {
+    echo server.cpp
+    {
+      list_chapter_files "$1"
+      list_chapter_files "$2"
+    } | LC_ALL=C sort
+  } | awk '!seen[$0]++' | while read -r file; do
     if ! is_unchanged "$1" "$2" "$file"; then
       printf '%s\n' "$file"
     fi

@@ -117,14 +117,35 @@ asks_for_help() { # COMMAND ARGUMENT...
 
 # --- Chapters -------------------------------------------------------------------------------------
 
+# Prints the names of the chapters. A chapter is a folder that declares itself: it is called NN-name, its
+# CMakeLists.txt calls add_chapter, and tests/chapters/NN-name.cpp has its tests. A backup, a note, a reader's own
+# folder beside the chapters is none. (cmake/chapters.cmake and tools/chapters.mjs hold the same rule.)
 list_chapters() {
-  local file
-  for file in chapters/[0-9][0-9]-*/server.cpp; do
-    if [[ -e $file ]]; then
-      file=${file%/server.cpp}
-      printf '%s\n' "${file##*/}"
+  local name
+  { grep -ls '^add_chapter(' chapters/*/CMakeLists.txt || true; } | while IFS=/ read -r _ name _; do
+    if [[ $name =~ ^[0-9][0-9]-[a-z0-9-]+$ && -e tests/chapters/$name.cpp ]]; then
+      printf '%s\n' "$name"
     fi
   done
+}
+
+# Prints the files of a chapter, by their names in its folder: CMakeLists.txt, the sources that this names, and the
+# headers that those include. What else lies there, such as an editor's backup, is not of the chapter.
+list_chapter_files() { # CHAPTER
+  local folder=chapters/$1 file files=() seen=" " beside
+  mapfile -t files < <(sed -n 's/^add_chapter(\([^)]*\)).*/\1/p' "$folder/CMakeLists.txt" 2>/dev/null | tr -s ' ' '\n')
+  while ((${#files[@]})); do
+    file=${files[0]}
+    files=("${files[@]:1}")
+    if [[ $seen != *" $file "* && -f $folder/$file ]]; then
+      seen+="$file "
+      printf '%s\n' "$file"
+      beside=
+      [[ $file != */* ]] || beside=${file%/*}/  # an include may be meant from the folder of its own file
+      mapfile -t -O "${#files[@]}" files < <(sed -n "s,^#include \"\([^\"]*\)\".*,$beside\1\n\1,p" "$folder/$file")
+    fi
+  done
+  echo CMakeLists.txt
 }
 
 find_last_chapter() {
