@@ -69,11 +69,11 @@ show_first_chapter() { # CHAPTER
 # On a terminal, a page at a time; less leaves at once when everything fits. Whoever quits it early has seen
 # enough: that is no failure of the command that was still writing.
 page() {
-  if [[ -t 1 ]] && has_any less; then
+  if [[ -t 1 ]] && is_capable && has_any less; then
     less -RF
     cat >/dev/null
   else
-    cat
+    pass_on
   fi
 }
 

@@ -111,11 +111,13 @@ run_tests() { # CHAPTER PRESET REGEX SERVER
   if [[ $server ]]; then
     export SERVER=$server
   fi
-  run_in_group ctest --preset "$preset" --parallel "$(nproc)" --output-on-failure \
+  # ctest writes into a pipe: where colours are wanted it must be told.
+  [[ ! $LEARN_COLOUR ]] || export CLICOLOR_FORCE=1
+  run_shown pass_on ctest --preset "$preset" --parallel "$(nproc)" --output-on-failure \
     --no-tests=error --output-junit "$LEARN_ROOT/$report" "${selection[@]}" || status=$?
 
-  echo
   if ! grep -qs '<testcase ' "$report"; then
+    echo
     warn "there is no test of ${chapter:-any chapter}${regex:+ whose name fits: $regex}"
     return "$status"
   fi
@@ -123,7 +125,7 @@ run_tests() { # CHAPTER PRESET REGEX SERVER
   if [[ $preset == default && ! $regex && ! $server ]]; then
     record_results "$report" "$started"
   fi
-  print_summary "$report" "$status"
+  print_summary "$report" "$status" | pass_on
   return "$status"
 }
 
@@ -149,6 +151,7 @@ record_results() { # REPORT STARTED
 
 print_summary() { # REPORT STATUS
   local name passed failed skipped
+  echo
   while read -r name passed failed skipped; do
     printf '%-20s  %s passed' "$name" "$passed"
     ((failed == 0)) || printf ', %s' "$(paint red "$failed failed")"
