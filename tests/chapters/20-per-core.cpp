@@ -60,6 +60,7 @@ std::string answer_to_a_client(const Server& server) {
 }  // namespace
 
 TEST_CASE("clients are served by several threads at once", "[why]") {
+    require_io_uring();
     REQUIRE(threads_that_serve(chapter_before(), {}) == "one thread serves everybody");
     REQUIRE(threads_that_serve(chapter_under_test(), {"--workers", "4"}) ==
             "several threads serve");

@@ -326,16 +326,21 @@ estimate_build() { # FOLDER TARGET...
     [[ -x $folder/bin/$name && -x $folder/bin/$name-tests ]] || ((missing += 1))
   done < <(list_chapters)
   if ((2 * missing > count)); then
-    printf ' (this takes a minute or two; ./learn -v test shows it)'
+    printf ' (the first time this takes some five minutes on two cores; ./learn -v test shows it)'
   fi
 }
 
 # Prints the first character of the project's path that CMake, Ninja or the shells that they start take for something
 # else than a part of a name; nothing where there is none.
 find_bad_character() {
-  local bad=${LEARN_ROOT//[![;#\'\"\&\$\`\\*?|<>()]/}
-  [[ $LEARN_ROOT != *$'\n'* ]] || bad+="line feed"
-  printf '%s' "${bad:0:1}"
+  local character
+  # shellcheck disable=SC1003  # the last one is a backslash
+  for character in '[' ']' ';' '#' "'" '"' '&' '`' '\'; do
+    if [[ $LEARN_ROOT == *"$character"* ]]; then
+      printf '%s' "$character"
+      return
+    fi
+  done
 }
 
 demand_path() {
