@@ -335,7 +335,7 @@ estimate_build() { # FOLDER TARGET...
 find_bad_character() {
   local character
   # shellcheck disable=SC1003  # the last one is a backslash
-  for character in '[' ']' ';' '#' "'" '"' '&' '`' '\'; do
+  for character in '[' ']' ';' '#' '"' '|' '<' '>' '\'; do
     if [[ $LEARN_ROOT == *"$character"* ]]; then
       printf '%s' "$character"
       return
