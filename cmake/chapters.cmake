@@ -1,5 +1,27 @@
 # A chapter and its tests, told by the name of the folder.
 
+# list_chapters(VARIABLE): the names of the chapters. A chapter is a folder that declares itself: it is called NN-name,
+# its CMakeLists.txt calls add_chapter, and tests/chapters/NN-name.cpp has its tests. A backup, a note, a reader's own
+# folder beside the chapters is none. (tools/learn/lib.sh and tools/chapters.mjs hold the same rule.)
+function(list_chapters variable)
+    set(found "")
+    # Both, so that CMake runs again when either comes.
+    file(GLOB files CONFIGURE_DEPENDS chapters/*/CMakeLists.txt tests/chapters/*.cpp)
+    foreach(file IN LISTS files)
+        cmake_path(GET file PARENT_PATH folder)
+        cmake_path(GET folder FILENAME name)
+        if(NOT name MATCHES "^[0-9][0-9]-[a-z0-9-]+$" OR NOT EXISTS ${PROJECT_SOURCE_DIR}/tests/chapters/${name}.cpp)
+            continue()
+        endif()
+        file(STRINGS ${file} declaration REGEX "^add_chapter\\(")
+        if(declaration)
+            list(APPEND found ${name})
+        endif()
+    endforeach()
+    list(SORT found)
+    set(${variable} ${found} PARENT_SCOPE)
+endfunction()
+
 # add_chapter(SOURCE...): the server of the chapter in whose folder this is called. Its target and its
 # executable have the folder's name; its tests are the target NAME-tests.
 function(add_chapter)

@@ -20,10 +20,13 @@ copy_chapter() {
 # compile_chapter ROOT CHAPTER FOLDER OUTPUT FLAG...: makes the executable OUTPUT of the copy in FOLDER, with the library
 # that ROOT's default build has.
 compile_chapter() {
-    local libraries=()
+    local libraries=() sources=()
+    # Those that its CMakeLists.txt names: what else lies in the folder is not of the chapter.
+    mapfile -t sources < <(sed -n 's/^add_chapter(\([^)]*\)).*/\1/p' "$3/chapters/$2/CMakeLists.txt" | tr -s ' ' '\n' |
+        sed "s,^,$3/chapters/$2/,")
     if [ "${2%%-*}" -ge 16 ]; then
         libraries=(-luring)
     fi
     "${CXX:-g++}" -std=c++20 "${@:5}" -I "$1/common" -I "$3/chapters/$2" \
-        "$3/chapters/$2"/*.cpp "$1/build/common/libcommon.a" -pthread "${libraries[@]}" -o "$4"
+        "${sources[@]}" "$1/build/common/libcommon.a" -pthread "${libraries[@]}" -o "$4"
 }

@@ -41,6 +41,7 @@ Run run_without(const std::string& call, const std::string& error) {
 }  // namespace
 
 TEST_CASE("fifty echoes cost a handful of system calls", "[why]") {
+    require_io_uring();
     require_strace();
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_before()) == "two and more for each echo");
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "one for ten echoes or more");

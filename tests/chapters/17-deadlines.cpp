@@ -7,12 +7,14 @@
 #include "support/strace.hpp"
 
 TEST_CASE("a client that stalls is not kept for ever", "[why]") {
+    require_io_uring();
     REQUIRE(stalled_clients(chapter_before(), {}) == "both are kept");
     REQUIRE(stalled_clients(chapter_under_test(), {"--idle-timeout", "200", "--write-timeout",
                                                    "200"}) == "both are evicted");
 }
 
 TEST_CASE("deadlines cost no system call of their own", "[promise]") {
+    require_io_uring();
     require_strace();
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "one for ten echoes or more");
 }

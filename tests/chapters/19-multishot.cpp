@@ -19,11 +19,13 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
 
 TEST_CASE("silent clients keep no buffer", "[why]") {
+    require_io_uring();
     REQUIRE(buffers_of_silent_clients(chapter_before()) == "each silent client keeps a buffer");
     REQUIRE(buffers_of_silent_clients(chapter_under_test()) == "silent clients keep no buffer");
 }
 
 TEST_CASE("an echo costs one entry in the ring: the send", "[why]") {
+    require_io_uring();
     require_strace();
     REQUIRE(entries_for_ten_echoes(chapter_before()) == "two for each echo");
     REQUIRE(entries_for_ten_echoes(chapter_under_test()) == "one for each echo");

@@ -102,6 +102,7 @@ Program failing_ring(pid_t thread) {
 }  // namespace
 
 TEST_CASE("clients are served by several threads at once", "[why]") {
+    require_io_uring();
     REQUIRE(threads_that_serve(chapter_before(), {}) == "one thread serves everybody");
     REQUIRE(threads_that_serve(chapter_under_test(), {"--workers", "4"}) ==
             "several threads serve");

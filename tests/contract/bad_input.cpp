@@ -80,6 +80,7 @@ TEST_CASE("a closed stdout is an error, since nobody could read where the server
 
 TEST_CASE("a full stdout is an error, since nobody could read where the server listens",
           "[contract]") {
+    require_io_uring();
     const Run run = run_to_end({.stdout_path = "/dev/full"});
     REQUIRE(run.err == "error: write the ready line to stdout: No space left on device\n");
     REQUIRE(run.exit_status == "exit 1");

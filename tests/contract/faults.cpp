@@ -111,10 +111,12 @@ TEST_CASE("a client that sends for ever and never reads is held back, and harms 
 }
 
 TEST_CASE("a client that is gone before it is answered harms nobody", "[contract][wire][from-02]") {
+    require_io_uring();
     REQUIRE(client_gone_before_it_is_answered(chapter_under_test()) == "the server lives");
 }
 
 TEST_CASE("a send that a stop cuts short is taken up again", "[contract][wire][from-02]") {
+    require_io_uring();
     REQUIRE(stopped_and_continued_while_sending(chapter_under_test()) == "every byte came back");
 }
 
@@ -271,6 +273,7 @@ TEST_CASE("a server without a free descriptor does not spin", "[contract][from-0
 }
 
 TEST_CASE("a server whose stderr nobody reads any more lives on", "[contract][wire][from-02]") {
+    require_io_uring();
     std::array<int, 2> ends{};
     REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
     const Fd writing_end{ends[1]};

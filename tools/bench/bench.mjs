@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { listChapters } from '../chapters.mjs';
 import { allowedProcessors, describeMachine, maxDescriptors, versionOf } from './lib/machine.mjs';
 import { baseline, commandOf, cutClients, cutToLimits, grouped, loadIds, makePlan, peers, quick, steps, thorough } from './lib/plan.mjs';
 import { makeResults, verdictOf } from './lib/results.mjs';
@@ -92,7 +93,7 @@ function parse(words) {
 
 // The names of the servers to be measured; the baseline is among them, since all are measured against it.
 function chooseServers({ servers: wanted }) {
-  const chapters = readdirSync(join(root, 'chapters')).filter((name) => /^\d\d-/.test(name)).sort();
+  const chapters = listChapters(root);
   const here = [...chapters, ...peers.map(({ id }) => id).filter((id) => existsSync(join(root, bin, id)))];
   if (wanted.length === 0) return here;
   for (const name of wanted) {

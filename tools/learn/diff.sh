@@ -69,11 +69,11 @@ show_first_chapter() { # CHAPTER
 # On a terminal, a page at a time; less leaves at once when everything fits. Whoever quits it early has seen
 # enough: that is no failure of the command that was still writing.
 page() {
-  if [[ -t 1 ]] && has_any less; then
+  if [[ -t 1 ]] && is_capable && has_any less; then
     less -RF
     cat >/dev/null
   else
-    cat
+    pass_on
   fi
 }
 
@@ -105,11 +105,13 @@ show_diff() { # FROM TO SIDE
 # Prints the files that differ, the server first.
 list_changed_files() { # FROM TO
   local file
-  for file in chapters/{"$1","$2"}/server.cpp chapters/{"$1","$2"}/*; do
-    if [[ -f $file ]]; then
-      printf '%s\n' "${file##*/}"
-    fi
-  done | awk '!seen[$0]++' | while read -r file; do
+  {
+    echo server.cpp
+    {
+      list_chapter_files "$1"
+      list_chapter_files "$2"
+    } | LC_ALL=C sort
+  } | awk '!seen[$0]++' | while read -r file; do
     if ! is_unchanged "$1" "$2" "$file"; then
       printf '%s\n' "$file"
     fi

@@ -9,6 +9,7 @@
 main() {
   (($# == 0)) || die_of_usage doctor "doctor takes no arguments"
   local sick=0
+  check_path || sick=1
   check_compiler || sick=1
   check_cmake || sick=1
   check_library ninja "ninja $(print_version ninja)" || sick=1
@@ -144,13 +145,46 @@ check_kernel() {
   fi
 }
 
+# What the setting says is not all: a container's filter forbids io_uring without a word. So a ring is made.
 check_io_uring() {
+  local remedy="chapters 16 to 20 cannot run, and their tests are skipped" complaint status=0
   case $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null) in
-    2) report note "io_uring is switched off: sysctl kernel.io_uring_disabled is 2, and 0 allows it" ;;
-    1) report note "io_uring is for a group and root only: sysctl kernel.io_uring_disabled is 1, and 0 allows it" ;;
-    0) report ok "io_uring is allowed (a container may still forbid it)" ;;
-    *) report note "this kernel does not say whether io_uring is allowed" ;;
+    2) remedy="sysctl kernel.io_uring_disabled is 2, and 0 allows it" ;;
+    1) remedy="sysctl kernel.io_uring_disabled is 1: only root and one group may; 0 allows it to all" ;;
+    *) remedy+=" (a container: run it with --security-opt seccomp=unconfined, or a profile that allows io_uring)" ;;
   esac
+  complaint=$(try_io_uring) || status=$?
+  case $status in
+    0) report ok "io_uring, and you may use it" ;;
+    1) report note "io_uring is forbidden here ($complaint): $remedy" ;;
+    3) report note "this kernel has no io_uring ($complaint): chapters 16 to 20 cannot run, and their tests are skipped" ;;
+    *) report note "io_uring: without a compiler that works nobody can tell whether it is allowed here" ;;
+  esac
+}
+
+# Prints the error of the first of io_uring's calls that fails. The exit status tells why: 1 it is forbidden, 3 it is
+# not there, another one when nothing could be tried.
+try_io_uring() {
+  local folder compiler status=0
+  compiler=$(find_compiler) && folder=$(mktemp -d) || return 2
+  if "$compiler" -o "$folder/make-ring" tools/learn/make-ring.cpp &>/dev/null; then
+    "$folder/make-ring" || status=$?
+  else
+    status=2
+  fi
+  rm -rf "$folder"
+  return "$status"
+}
+
+# A path that the build tools take apart is told by run and test, too: build() refuses it.
+check_path() {
+  local bad
+  bad=$(find_bad_character)
+  if [[ $bad ]]; then
+    report missing "a path that the build tools can take: $LEARN_ROOT has a $bad in it; move or rename the folder"
+    return 1
+  fi
+  report ok "the path of this folder: $LEARN_ROOT"
 }
 
 check_limits() {

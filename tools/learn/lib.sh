@@ -24,12 +24,31 @@ die_of_usage() { # COMMAND MESSAGE...
   exit 2
 }
 
-# Colours are decided once, here: later stdout may be a pipe to the pager.
+# Can the terminal do more than print one line under the other?
+is_capable() { [[ ${TERM:-dumb} != dumb ]]; }
+
+# Colours are decided once, here: later stdout may be a pipe to the pager. CMake and ctest are told, too.
 LEARN_COLOUR=
-if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+export CLICOLOR=0
+unset CLICOLOR_FORCE
+if [[ -t 1 && -z ${NO_COLOR:-} ]] && is_capable; then
   LEARN_COLOUR=1
+  unset CLICOLOR
 fi
 export LEARN_COLOUR
+
+# Prints what comes on stdin. A reader that leaves early (| head) has seen enough, and what is still to come is taken
+# for it, so that the work goes on to its end; that it cannot be written, as on a full disk, is a failure.
+pass_on() {
+  local complaint status=0
+  { complaint=$(LC_ALL=C cat 2>&1 >&3) || status=$?; } 3>&1
+  if [[ $complaint == *"Broken pipe" ]] || ((status > 128)); then  # SIGPIPE, or the same where it is ignored
+    cat >/dev/null
+  elif ((status)); then
+    cat >/dev/null
+    die 1 "cannot write to stdout: ${complaint##*: }"
+  fi
+}
 
 paint() { # STYLE TEXT
   local code
@@ -117,14 +136,35 @@ asks_for_help() { # COMMAND ARGUMENT...
 
 # --- Chapters -------------------------------------------------------------------------------------
 
+# Prints the names of the chapters. A chapter is a folder that declares itself: it is called NN-name, its
+# CMakeLists.txt calls add_chapter, and tests/chapters/NN-name.cpp has its tests. A backup, a note, a reader's own
+# folder beside the chapters is none. (cmake/chapters.cmake and tools/chapters.mjs hold the same rule.)
 list_chapters() {
-  local file
-  for file in chapters/[0-9][0-9]-*/server.cpp; do
-    if [[ -e $file ]]; then
-      file=${file%/server.cpp}
-      printf '%s\n' "${file##*/}"
+  local name
+  { grep -ls '^add_chapter(' chapters/*/CMakeLists.txt || true; } | while IFS=/ read -r _ name _; do
+    if [[ $name =~ ^[0-9][0-9]-[a-z0-9-]+$ && -e tests/chapters/$name.cpp ]]; then
+      printf '%s\n' "$name"
     fi
   done
+}
+
+# Prints the files of a chapter, by their names in its folder: CMakeLists.txt, the sources that this names, and the
+# headers that those include. What else lies there, such as an editor's backup, is not of the chapter.
+list_chapter_files() { # CHAPTER
+  local folder=chapters/$1 file files=() seen=" " beside
+  mapfile -t files < <(sed -n 's/^add_chapter(\([^)]*\)).*/\1/p' "$folder/CMakeLists.txt" 2>/dev/null | tr -s ' ' '\n')
+  while ((${#files[@]})); do
+    file=${files[0]}
+    files=("${files[@]:1}")
+    if [[ $seen != *" $file "* && -f $folder/$file ]]; then
+      seen+="$file "
+      printf '%s\n' "$file"
+      beside=
+      [[ $file != */* ]] || beside=${file%/*}/  # an include may be meant from the folder of its own file
+      mapfile -t -O "${#files[@]}" files < <(sed -n "s,^#include \"\([^\"]*\)\".*,$beside\1\n\1,p" "$folder/$file")
+    fi
+  done
+  echo CMakeLists.txt
 }
 
 find_last_chapter() {
@@ -192,19 +232,48 @@ find_executable() { # PATH
 # --- Running --------------------------------------------------------------------------------------
 
 # Runs a command in a process group of its own and returns its status. When this script is told to end, the
-# whole group is ended first: with ctest its tests and their servers, with ninja its compilers.
+# whole group is ended first: with ctest its tests and their servers, with ninja its compilers. Ctrl-Z stops it with us.
+# Its output must not be the terminal: a group in the background that writes there may be stopped (stty tostop).
 run_in_group() { # COMMAND...
-  local status=0
+  local status
   LEARN_GROUP=
+  LEARN_STOPPED=
   trap 'end_group 129' HUP
   trap 'end_group 130' INT
   trap 'end_group 143' TERM
+  trap stop_group TSTP
   set -m  # gives the background command its own group, and leaves it able to receive SIGINT
   "$@" </dev/null &
   LEARN_GROUP=$!
   set +m
-  wait "$LEARN_GROUP" || status=$?
-  trap - HUP INT TERM
+  while true; do
+    status=0
+    LEARN_STOPPED=
+    wait "$LEARN_GROUP" || status=$?
+    [[ $LEARN_STOPPED ]] || break  # a trap has ended the wait, and not the command
+  done
+  trap - HUP INT TERM TSTP
+  return "$status"
+}
+
+stop_group() {
+  LEARN_STOPPED=1
+  [[ ! $LEARN_GROUP ]] || kill -STOP -- "-$LEARN_GROUP" 2>/dev/null || true
+  kill -STOP $$
+  # Here the shell has let us go on: fg, or bg.
+  [[ ! $LEARN_GROUP ]] || kill -CONT -- "-$LEARN_GROUP" 2>/dev/null || true
+}
+
+# The same for a command whose output, stderr too, is to be seen: SHOW, a function, gets it on stdin and shows it.
+run_shown() { # SHOW COMMAND...
+  local show=$1 status=0 shown=0 pipe shower
+  shift
+  exec {pipe}> >(trap '' INT; "$show")
+  shower=$!
+  run_in_group "$@" >&"$pipe" 2>&1 {pipe}>&- || status=$?
+  exec {pipe}>&-
+  wait "$shower" || shown=$?
+  ((status)) || status=$shown
   return "$status"
 }
 
@@ -241,7 +310,9 @@ build() { # PRESET TARGET...
   folder=$(find_build_folder "$preset")
   demand_writable build
   demand_writable "$folder"
-  mkdir -p build/.learn
+  demand_path
+  mkdir -p build/.learn || die 1 "cannot make build/.learn; the reason is above"
+  mend_dates
   exec {lock}>build/.learn/lock
   if ! flock --nonblock "$lock"; then
     say "waiting for another ./learn, which is building ..."
@@ -265,14 +336,44 @@ estimate_build() { # FOLDER TARGET...
     [[ -x $folder/bin/$name && -x $folder/bin/$name-tests ]] || ((missing += 1))
   done < <(list_chapters)
   if ((2 * missing > count)); then
-    printf ' (this takes a minute or two; ./learn -v test shows it)'
+    printf ' (the first time this takes some five minutes on two cores; ./learn -v test shows it)'
   fi
+}
+
+# Prints the first character of the project's path that CMake, Ninja or the shells that they start take for something
+# else than a part of a name; nothing where there is none.
+find_bad_character() {
+  local character
+  # shellcheck disable=SC1003  # the last one is a backslash
+  for character in '[' ']' ';' '#' '"' '|' '<' '>' '\'; do
+    if [[ $LEARN_ROOT == *"$character"* ]]; then
+      printf '%s' "$character"
+      return
+    fi
+  done
+}
+
+demand_path() {
+  local bad
+  bad=$(find_bad_character)
+  [[ ! $bad ]] || die 1 "the path of this folder has a character that the build tools do not take for a part of a name: $bad" \
+    "in $LEARN_ROOT; move or rename the folder"
+}
+
+# Files that are dated in the future, as after a copy from a machine whose clock is ahead, are never older than what is
+# built from them: CMake would run again and again, a hundred times. They get today's date.
+mend_dates() {
+  local file files=()
+  mapfile -t files < <(find CMakeLists.txt CMakePresets.json cmake common chapters tests -newermt "@$(date +%s.%N)" 2>/dev/null)
+  ((${#files[@]})) || return 0
+  say "${#files[@]} files are dated in the future, ${files[0]} for one: they get today's date"
+  touch -c "${files[@]}" || die 1 "and that has failed; the reason is above"
 }
 
 # Ends the command when somebody else's files are in the way: a folder in which the caller may not write, or,
 # left there by another user's build, a file. What does not exist yet is looked for in the project's folder.
 demand_writable() { # FOLDER
-  local path=$LEARN_ROOT/$1 hindrance
+  local path=$LEARN_ROOT/$1 hindrance complaint
   [[ -e $path ]] || path=$LEARN_ROOT
   if [[ ! -w $path ]]; then
     hindrance=$path
@@ -281,6 +382,10 @@ demand_writable() { # FOLDER
     hindrance=$(find "$path" ! -type l ! -writable ! -uid "$EUID" -print -quit 2>/dev/null) || true
     [[ $hindrance ]] || return 0
   fi
+  # The kernel's own reason, which for a file system that is mounted read-only is another one.
+  complaint=$([[ ! -d $hindrance ]] || LC_ALL=C mktemp -d "$hindrance/.learn-XXXXXX" 2>&1) || true
+  [[ $complaint != *"Read-only file system" ]] ||
+    die 1 "$hindrance is on a file system that is mounted read-only, and ./learn builds in build/: work in a copy elsewhere"
   die 1 "you may not write to $hindrance: it belongs to $(stat -c '%U (%A)' "$hindrance");" \
     "work in a copy of your own, or have it given to you: $(print_sudo)chown -R $(id -un) $path"
 }
@@ -325,15 +430,30 @@ fits_cache() { # CACHE
 run_quietly() { # COMMAND...
   local log=build/.learn/build.log status=0
   if [[ ${LEARN_VERBOSE:-} ]]; then
-    run_in_group "$@" >&2 || status=$?
+    run_shown pass_on_to_stderr "$@" || status=$?
+  elif [[ -t 2 ]] && is_capable; then
+    run_shown show_progress "$@" || status=$?
   else
-    run_in_group "$@" &>"$log" || {
-      status=$?
-      cat "$log" >&2
-    }
+    run_in_group "$@" &>"$log" || status=$?
+  fi
+  if ((status)) && [[ ! ${LEARN_VERBOSE:-} ]]; then
+    cat "$log" >&2
   fi
   give_build_back
   return "$status"
+}
+
+pass_on_to_stderr() { cat >&2; }
+
+# Keeps what comes on stdin in the log, and shows how far Ninja is, which opens its lines with [DONE/ALL]: a line of
+# the terminal that is written over, and gone at the end.
+show_progress() {
+  tee build/.learn/build.log | while IFS= read -r line; do
+    if [[ $line =~ ^\[([0-9]+/[0-9]+)\] ]]; then
+      printf '\r\033[K  %s' "${BASH_REMATCH[1]}" >&2
+    fi
+  done
+  printf '\r\033[K' >&2
 }
 
 # Builds a chapter's server and becomes the program tools/observe/COMMAND.mjs, which looks into it. Of the options

@@ -61,10 +61,12 @@ find_state() { # CHAPTER
 
 has_changed_since_test() { # CHAPTER
   local path paths=()
-  for path in "chapters/$1" "tests/chapters/$1.cpp" common tests/contract tests/support; do
+  mapfile -t paths < <(list_chapter_files "$1" | sed "s,^,chapters/$1/,")
+  for path in "tests/chapters/$1.cpp" common tests/contract tests/support; do
     [[ ! -e $path ]] || paths+=("$path")
   done
-  [[ $(find "${paths[@]}" -newer "build/.learn/$1" -print -quit) ]]
+  # Only what a compiler reads: an editor that leaves a backup beside it changes the folder, and no source.
+  [[ $(find "${paths[@]}" \( -name '*.?pp' -o -name CMakeLists.txt \) -newer "build/.learn/$1" -print -quit) ]]
 }
 
 # What has failed or changed comes first; then the chapter after the last one that passed.

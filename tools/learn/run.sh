@@ -21,7 +21,30 @@ main() {
   need build
   build default "$chapter"
   print_how_to_talk "$@"
+  (($$ != 1)) || run_under_us "build/bin/$chapter" "$@"
   exec "build/bin/$chapter" "$@"
+}
+
+# As the first process of a container, with process id 1, a server would not end on Ctrl-C: to that process the kernel
+# delivers no signal for which it has no handler. So it runs as a child of ours, and we pass the signals on. (A group
+# of its own: else Ctrl-C would reach it twice, from the terminal and from us.)
+run_under_us() { # COMMAND...
+  local status signal server="" signalled=""
+  for signal in HUP INT QUIT TERM; do
+    # shellcheck disable=SC2064  # this signal
+    trap "signalled=1; [[ ! \$server ]] || kill -$signal \$server 2>/dev/null || true" "$signal"
+  done
+  set -m
+  "$@" </dev/null &
+  server=$!
+  set +m
+  while true; do
+    status=0
+    signalled=
+    wait "$server" || status=$?
+    [[ $signalled ]] || break  # a trap has ended the wait, and not the server
+  done
+  exit "$status"
 }
 
 # Says how a client reaches the server that these options start; nothing where they will not start one.

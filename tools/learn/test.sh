@@ -156,11 +156,13 @@ run_tests() { # CHAPTER PRESET REGEX SERVER KINDS
   if [[ $server ]]; then
     export SERVER=$server
   fi
-  run_in_group ctest --preset "$preset" --parallel "$(nproc)" --output-on-failure \
+  # ctest writes into a pipe: where colours are wanted it must be told.
+  [[ ! $LEARN_COLOUR ]] || export CLICOLOR_FORCE=1
+  run_shown pass_on ctest --preset "$preset" --parallel "$(nproc)" --output-on-failure \
     --no-tests=error --output-junit "$LEARN_ROOT/$report" "${selection[@]}" || status=$?
 
-  echo
   if ! grep -qs '<testcase ' "$report"; then
+    echo
     warn "there is no test of ${chapter:-any chapter}${regex:+ whose name fits: $regex}$(
       [[ $kinds != wire ]] || printf ' (among those on the wire; all kinds: --all)')"
     return "$status"
@@ -169,7 +171,7 @@ run_tests() { # CHAPTER PRESET REGEX SERVER KINDS
   if [[ $preset == default && ! $regex && ! $server ]]; then
     record_results "$report" "$started"
   fi
-  print_summary "$report" "$status"
+  print_summary "$report" "$status" | pass_on
   return "$status"
 }
 
@@ -201,6 +203,7 @@ find_first_failed() { # REPORT
 
 print_summary() { # REPORT STATUS
   local name passed failed skipped
+  echo
   while read -r name passed failed skipped; do
     printf '%-20s  %s passed' "$name" "$passed"
     ((failed == 0)) || printf ', %s' "$(paint red "$failed failed")"

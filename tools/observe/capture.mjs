@@ -69,7 +69,7 @@ async function record(scope, server, runSession) {
 
 /** Starts tcpdump and waits until it captures. Throws Unavailable when it may not. */
 async function startTcpdump(scope, port, onPacket) {
-  const words = ['-i', 'lo', '--immediate-mode', '-U', '-n', '-w', '-', `ip and tcp port ${port}`];
+  const words = ['-i', 'lo', '--immediate-mode', '-U', '-n', '-w', '-', `tcp port ${port}`];
   const tcpdump = spawn('tcpdump', words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(tcpdump, 'exit').catch((error) => error);
   const isRunning = () => tcpdump.pid !== undefined && tcpdump.exitCode === null && tcpdump.signalCode === null;

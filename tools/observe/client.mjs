@@ -25,12 +25,21 @@ export class Client {
       this.#error = error;
       this.#changed.emit('change');
     });
-    this.#socket.on('close', () => this.#changed.emit('change'));
+    for (const event of ['end', 'close']) this.#socket.on(event, () => this.#changed.emit('change'));
     scope.defer(() => this.#socket.destroy());
   }
 
   get port() {
     return this.#socket.localPort;
+  }
+
+  get isConnected() {
+    return this.#socket.readyState === 'open';
+  }
+
+  /** Gives up: nothing is waited for any more. */
+  abandon() {
+    this.#socket.destroy();
   }
 
   async connect({ host, port }) {
@@ -44,7 +53,7 @@ export class Client {
 
   /** Waits until `text` has come back in full. */
   async receive(text) {
-    await this.#await(`the echo of ${JSON.stringify(text)}`, () => this.received.length >= text.length);
+    await this.#await(`the echo of ${JSON.stringify(text)}`, () => this.received.length >= text.length || this.#socket.readableEnded);
     if (this.received !== text) {
       throw new Problem(`${this.#name} sent ${JSON.stringify(text)} and received ${JSON.stringify(this.received)}`);
     }

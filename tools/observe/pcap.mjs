@@ -1,4 +1,4 @@
-// Reads the packets that `tcpdump -w -` writes (pcap-savefile(5)): TCP over IPv4 on the loopback device.
+// Reads the packets that `tcpdump -w -` writes (pcap-savefile(5)): TCP on the loopback device.
 
 import { Problem } from './problem.mjs';
 
@@ -54,15 +54,23 @@ export class PcapReader {
   }
 }
 
+const protocolTcp = 6;
+const ipv6HeaderSize = 40;
+
+/** The TCP segment in a packet of IPv4 or IPv6, without the padding of a short frame; null when it holds none. */
+function unpack(etherType, ip) {
+  if (etherType === 0x0800 && ip[9] === protocolTcp) return ip.subarray((ip[0] & 0x0f) * 4, ip.readUInt16BE(2));
+  // Between two sockets of one machine no extension header stands in front of the segment.
+  if (etherType === 0x86dd && ip[6] === protocolTcp) return ip.subarray(ipv6HeaderSize, ipv6HeaderSize + ip.readUInt16BE(4));
+  return null;
+}
+
 const flagBits = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 };
 
-/** {sourcePort, destinationPort, seq, ack, flags: a Set of 'syn' and so on, payload}; null when it is not TCP over IPv4. */
+/** {sourcePort, destinationPort, seq, ack, flags: a Set of 'syn' and so on, payload}; null when it is not TCP. */
 function parseFrame(frame) {
-  const ip = frame.subarray(ethernetHeaderSize);
-  const isTcpOverIpv4 = frame.readUInt16BE(12) === 0x0800 && ip[9] === 6;
-  if (!isTcpOverIpv4) return null;
-  const ipHeaderSize = (ip[0] & 0x0f) * 4;
-  const tcp = ip.subarray(ipHeaderSize, ip.readUInt16BE(2));
+  const tcp = unpack(frame.readUInt16BE(12), frame.subarray(ethernetHeaderSize));
+  if (tcp === null) return null;
   const tcpHeaderSize = (tcp[12] >> 4) * 4;
   return {
     sourcePort: tcp.readUInt16BE(0),

@@ -37,6 +37,7 @@ export class Observer {
     const processes = this.#findProcesses();
     if (processes.length === 0) return null;
     const table = readSocketTable(this.#root);
+    const sockets = new Map(table.map((socket) => [socket.inode, socket]));
     const owners = new Map(); // inode to the roles that have the socket open
     const firstOwners = new Map(); // inode to the first process that has it open
     const descriptors = processes.map(({ stat, role }) => {
@@ -45,7 +46,7 @@ export class Observer {
         addOwner(owners, inodeOf(target), role);
         if (!firstOwners.has(inodeOf(target))) firstOwners.set(inodeOf(target), stat.pid);
       }
-      return { role, pid: stat.pid, list: list.map(({ number, target }) => ({ number, what: describeTarget(target, table) })) };
+      return { role, pid: stat.pid, list: list.map(({ number, target }) => ({ number, what: describeTarget(target, sockets) })) };
     });
     const listeners = table.filter(({ state, inode }) => state === 'LISTEN' && owners.has(inode))
       .map(({ local, inode }) => ({ ...local, pid: firstOwners.get(inode) }))
@@ -64,10 +65,15 @@ export class Observer {
   /** The first process and its descendants, as a tree in one list: [{stat, depth, role}]. */
   #findProcesses() {
     const all = listProcesses().map((pid) => readStat(pid)).filter((stat) => stat !== null);
+    const children = new Map(); // pid to those of its children
+    for (const stat of all) {
+      if (!children.has(stat.parent)) children.set(stat.parent, []);
+      children.get(stat.parent).push(stat);
+    }
     const found = [];
     const visit = (stat, depth) => {
       found.push({ stat, depth, role: this.#roleOf(`${stat.pid}`, depth === 0 ? null : 'child') });
-      all.filter(({ parent }) => parent === stat.pid).sort((a, b) => a.startTime - b.startTime || a.pid - b.pid)
+      (children.get(stat.pid) ?? []).sort((a, b) => a.startTime - b.startTime || a.pid - b.pid)
         .forEach((child) => visit(child, depth + 1));
     };
     const root = all.find(({ pid, state }) => pid === this.#root && state !== 'Z');
@@ -141,10 +147,10 @@ function addOwner(owners, inode, role) {
   owners.get(inode).push(role);
 }
 
-function describeTarget(target, table) {
+function describeTarget(target, sockets) {
   const inode = inodeOf(target);
   if (!Number.isNaN(inode)) {
-    const socket = table.find((row) => row.inode === inode);
+    const socket = sockets.get(inode);
     if (socket === undefined) return 'local socket';
     if (socket.state === 'LISTEN') return `listener ${describeEndpoint(socket.local)}`;
     return `connection from ${describeEndpoint(socket.peer)}`;

@@ -60,26 +60,41 @@ export class Scope {
 export async function runTool(name, usage, main) {
   const scope = new Scope();
   for (const signal of fatalSignals) process.on(signal, () => scope.interrupt(signal));
-  // `| head` closes our stdout: nobody reads on, so end.
-  process.stdout.on('error', () => scope.interrupt('SIGPIPE'));
-  let exitCode = 0;
+  let failure = null;
+  process.stdout.on('error', (error) => {
+    // `| head` closes our stdout when it has seen enough: that is no failure, and the end of the work.
+    if (error.code === 'EPIPE') return scope.finish();
+    failure ??= new Problem(`cannot write to stdout: ${describeSystemError(error)}`);
+    scope.finish();
+  });
   try {
     // `async` so that an exception of main's first lines also becomes a rejection.
     const running = (async () => main(scope))();
     running.catch(() => {}); // After an interruption its failure is no news.
     await Promise.race([running, scope.stopped]);
   } catch (error) {
-    exitCode = error.exitCode ?? 1;
-    explain(error, name, usage);
+    failure ??= error;
   }
   await scope.close();
-  process.exit(exitCode);
+  // Not before: a picture that takes the whole terminal would take the explanation with it.
+  if (failure !== null) explain(failure, name, usage);
+  process.exit(failure === null ? 0 : failure.exitCode ?? 1);
+}
+
+/** `no space left on device`, and where there is one, the path: what the C library says, without Node's names for it. */
+function describeSystemError(error) {
+  const words = /^[A-Z0-9]+: ([^,]*)/.exec(error.message)?.[1] ?? error.message;
+  return error.path === undefined ? words : `${error.path}: ${words}`;
+}
+
+function findWords(error) {
+  if (error instanceof Problem) return error.message;
+  return error.syscall === undefined ? error.stack : `${error.syscall} ${describeSystemError(error)}`;
 }
 
 function explain(error, name, usage) {
   if (error instanceof Interrupted) return;
-  const isExpected = error instanceof Problem;
-  process.stderr.write(`${name}: ${isExpected ? error.message : error.stack}\n`);
+  process.stderr.write(`${name}: ${findWords(error)}\n`);
   if (!(error instanceof UsageProblem)) return;
   // ./learn hands down how it is itself called: that is what the learner has typed.
   const learnUsage = process.env.LEARN_USAGE;

@@ -108,8 +108,9 @@ function renderStory(story, title, plain) {
   const paint = makePainter({ plain });
   const roleWidth = Math.max(0, ...story.flatMap(({ lines }) => lines.map(({ role }) => role.length)));
   const parts = story.map((step) => renderStep(step, { paint, plain, roleWidth }));
-  const legend = '(asleep) the call has begun and waits; a line that begins with … is where it returns';
-  return [`${paint('bold', title)}\n${paint('faint', legend)}\n`, ...parts, summarise(story)].filter(Boolean).join('\n');
+  const legend = ['(asleep) the call has begun and waits; a line that begins with … is where it returns',
+    ...(plain ? [] : ["the time after a heading: from the beginning of the step to the server's last call in it, slowed down by strace"])];
+  return [`${paint('bold', title)}\n${legend.map((line) => paint('faint', line)).join('\n')}\n`, ...parts, summarise(story)].filter(Boolean).join('\n');
 }
 
 function renderStep({ title, lines, idle, elapsed }, { paint, plain, roleWidth }) {

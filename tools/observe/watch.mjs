@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './client.mjs';
-import { makePainter } from './colour.mjs';
+import { isCapable, makePainter } from './colour.mjs';
 import { readCommandLine, readNumber, splitAtDashes } from './command-line.mjs';
 import { drawPicture } from './picture.mjs';
 import { Problem, UsageProblem } from './problem.mjs';
@@ -13,12 +13,15 @@ import { runTool } from './program.mjs';
 import { QuietWatcher } from './quiet.mjs';
 import { startServer } from './run-server.mjs';
 import { Screen } from './screen.mjs';
-import { comesBeforeSilence } from './session.mjs';
 import { describeEndpoint } from './socket-table.mjs';
+import { becomesTrue } from './waits.mjs';
 
 const usage = 'watch NAME EXECUTABLE [--once] [--clients N] [--interval MS] [--port P] [-- SERVER-OPTION...]\n'
   + '       watch --pid PID [--once] [--clients N] [--interval MS]';
+const greeting = 'hello\n';
 const shortSilence = 200; // ms of quiet after which a client of ours is taken to wait its turn
+const batch = 100; // clients that connect at a time: fewer than the shortest accept queue that is usual
+const many = 500; // clients of which it is said that they take a moment
 const lastDiagnostics = 5; // lines
 const howToFindServers = "the servers that run: pgrep -a '^[0-9]{2}-'";
 
@@ -26,7 +29,7 @@ runTool('watch', usage, async (scope) => {
   const settings = readSettings(process.argv.slice(2));
   const server = settings.pid ? findServer(settings.pid) : await startWatched(scope, settings);
   const observer = new Observer(server.pid);
-  await connectClients(scope, settings.clients, server);
+  settings.crowd = await connectClients(scope, settings.clients, server);
   if (settings.isOnce) await drawOnce(server, observer, settings);
   else await drawForEver(scope, server, observer, settings);
 });
@@ -36,7 +39,7 @@ function readSettings(words) {
   const options = readCommandLine(ownWords, {
     once: { type: 'boolean' }, clients: { type: 'string' }, interval: { type: 'string' }, port: { type: 'string' }, pid: { type: 'string' },
   }, ({ pid }) => pid === undefined);
-  const isOnce = Boolean(options.once) || !process.stdout.isTTY;
+  const isOnce = Boolean(options.once) || !isCapable();
   const pid = readNumber(options, 'pid', { minimum: 1, maximum: 2 ** 22 });
   if (pid && (options.port || serverOptions.length > 0)) {
     throw new UsageProblem('--pid watches a server that runs already: --port and server options are for one to be started');
@@ -82,23 +85,72 @@ function makeQuietWait(group) {
   return (stretch) => quiet.wait(stretch);
 }
 
-/** Connects clients that send a line, wait for its echo, and stay. A server may let some of them wait. */
+/**
+ * Connects clients that send a line, wait for its echo, and stay. A server may let some of them wait or turn them
+ * away, and when its accept queue is full the kernel lets nobody else in. Returns {connected, refused, left, reason}:
+ * how many stay, how many have lost their connection or got none, and why the first of them has, and for how many there
+ * was no room.
+ */
 async function connectClients(scope, count, server) {
-  if (count === 0) return;
-  const host = nameHost(server);
-  for (let number = 1; number <= count; number += 1) {
-    const client = new Client(scope, `client ${number}`);
-    await client.connect({ host, port: server.address.port });
-    client.send('hello\n');
-    await comesBeforeSilence(client, server.waitForQuiet, 'hello\n', shortSilence);
+  if (count >= many) process.stderr.write(`connecting ${count} clients ...\n`);
+  const crowd = { connected: 0, refused: 0, left: count };
+  let answers = true; // Whether the server has answered one of the last batch.
+  while (crowd.left > 0) {
+    const size = Math.min(batch, crowd.left);
+    const newcomers = await connectSome(scope, count - crowd.left, size, server, answers);
+    answers = newcomers.served + newcomers.refused > 0;
+    crowd.connected += newcomers.connected;
+    crowd.refused += newcomers.refused;
+    crowd.reason ??= newcomers.reason;
+    crowd.left -= newcomers.connected + newcomers.refused;
+    if (newcomers.connected + newcomers.refused < size) break;
   }
-  await server.waitForQuiet();
+  if (count > 0) await server.waitForQuiet(answers ? undefined : shortSilence);
+  return crowd;
+}
+
+/**
+ * Connects `count` clients, whose numbers follow `before`, in their order. Waits until each has had its echo, or only
+ * until it is connected where nobody is served; at the longest until the server does no more.
+ */
+async function connectSome(scope, before, count, server, answers) {
+  const address = { host: nameHost(server), port: server.address.port };
+  const seen = { connected: 0, served: 0, refused: 0 };
+  const clients = Array.from({ length: count }, (_, index) => new Client(scope, `client ${before + index + 1}`));
+  let isOver = false;
+  const visit = async (client) => {
+    let isIn = false;
+    try {
+      await client.connect(address);
+      isIn = true;
+      seen.connected += 1;
+      client.send(greeting);
+      await client.receive(greeting);
+      seen.served += 1;
+    } catch (error) {
+      if (isOver || !(error instanceof Problem)) return;
+      seen.connected -= isIn ? 1 : 0;
+      seen.refused += 1;
+      seen.reason ??= error.message;
+    }
+  };
+  clients.forEach(visit);
+  const isDone = () => (answers ? seen.served : seen.connected) + seen.refused >= count;
+  let progress;
+  do {
+    progress = JSON.stringify(seen);
+    if (!(await becomesTrue(isDone, shortSilence))) await server.waitForQuiet(shortSilence);
+  } while (!isDone() && progress !== JSON.stringify(seen));
+  isOver = true;
+  // Where the accept queue is full, the kernel would try again for a while.
+  clients.filter((client) => !client.isConnected).forEach((client) => client.abandon());
+  return seen;
 }
 
 async function drawOnce(server, observer, settings) {
   const seen = observer.look();
   if (seen === null) throw await describeEnd(server);
-  const lines = drawPicture(seen, makePainter(), { heading: drawHeading(server, settings.clients) });
+  const lines = drawPicture(seen, makePainter(), { heading: drawHeading(server, settings.crowd) });
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -114,17 +166,19 @@ async function drawForEver(scope, server, observer, settings) {
       '',
       paint('faint', server.process ? 'q ends the server and everything else' : 'q ends this picture; the server goes on'),
     ];
-    const heading = drawHeading(server, settings.clients);
+    const heading = drawHeading(server, settings.crowd);
     screen.draw(drawPicture(seen, paint, { heading, rows: screen.rows - footer.length }), footer);
     await sleep(settings.interval);
   }
 }
 
-function drawHeading(server, clients) {
-  const own = clients === 0 ? '' : `, with ${clients} client${clients === 1 ? '' : 's'} of this command`;
+function drawHeading(server, { connected, refused, left, reason }) {
+  const own = connected === 0 ? '' : `, with ${connected} client${connected === 1 ? '' : 's'} of this command`;
+  const others = [refused > 0 && `${refused} more without one: ${reason}`, left > 0 && `${left} more found no room in its accept queue`];
   return [
     `${server.name} listens on ${describeEndpoint(server.address)}${own}`,
     `in another terminal: nc -N ${nameHost(server)} ${server.address.port}   (each line comes back; Ctrl-D ends it)`,
+    ...others.filter(Boolean),
   ];
 }
 

@@ -15,8 +15,16 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'bench-'));
   for (const chapter of ['12-epoll', '16-io-uring', '19-multishot']) {
     mkdirSync(join(root, 'chapters', chapter), { recursive: true });
+    mkdirSync(join(root, 'tests/chapters'), { recursive: true });
+    writeFileSync(join(root, 'chapters', chapter, 'CMakeLists.txt'), 'add_chapter(server.cpp)\n');
+    writeFileSync(join(root, 'tests/chapters', `${chapter}.cpp`), '');
     program(chapter, 'exit 1');
   }
+  // What is beside the chapters and is none, in each of the ways in which a folder can fail to be one.
+  for (const other of ['12-epoll.orig', '13-edge', '14-mine']) mkdirSync(join(root, 'chapters', other));
+  writeFileSync(join(root, 'chapters/20-todo.txt'), '');
+  for (const other of ['12-epoll.orig', '14-mine']) writeFileSync(join(root, 'chapters', other, 'CMakeLists.txt'), 'add_chapter(server.cpp)\n');
+  cpSync(join(dirname(tool), 'chapters.mjs'), join(root, 'tools/chapters.mjs'));
   cpSync(tool, join(root, 'tools/bench'), { recursive: true, filter: (path) => !path.includes('node_modules') });
   program('compare', saveJson(comparison(0.8)));
 });

@@ -1,12 +1,12 @@
 // The tree that the documents speak of: its chapters, documents and source files.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { isChapterFile, listChapters } from '../../chapters.mjs';
 import { findItems, splitLines } from './cpp-ranges.mjs';
 import { decodeUtf8, Document } from './markdown.mjs';
 import { Problem } from './problem.mjs';
 
-const chapterName = /^(\d\d)-[^/]+$/;
 const documentName = /^docs\/((\d\d)-[^/]+)\.md$/;
 
 // Folders that hold what was installed or built.
@@ -17,9 +17,7 @@ export class Project {
 
   constructor(root) {
     this.root = root;
-    this.chapters = this.#entries('chapters')
-      .filter((entry) => entry.isDirectory() && chapterName.test(entry.name))
-      .map((entry) => ({ number: chapterName.exec(entry.name)[1], name: entry.name, folder: `chapters/${entry.name}` }));
+    this.chapters = listChapters(root).map((name) => ({ number: name.slice(0, 2), name, folder: `chapters/${name}` }));
     this.documentPaths = [...this.#entries('.').filter((entry) => entry.name.endsWith('.md')).map((entry) => entry.name), ...this.listFiles('docs', /\.md$/)];
   }
 
@@ -83,7 +81,8 @@ export class Project {
 
   // A chapter's files, as paths from the chapter's folder.
   filesOfChapter(chapter) {
-    return chapter ? this.listFiles(chapter.folder).map((path) => path.slice(chapter.folder.length + 1)) : [];
+    if (!chapter) return [];
+    return this.listFiles(chapter.folder).filter((path) => isChapterFile(basename(path))).map((path) => path.slice(chapter.folder.length + 1));
   }
 }
 

@@ -408,7 +408,7 @@ int main() {
 \`\`\``,
   );
   assert.match(fenceAfter(tree, 'docs/glossary.md', 'test:"the second'), /^```cpp\nTEST_CASE\("the second client waits"/);
-  assert.match(fenceAfter(tree, 'docs/glossary.md', 'CMakeLists'), /^```cmake\nchapter\(02\)/);
+  assert.match(fenceAfter(tree, 'docs/glossary.md', 'CMakeLists'), /^```cmake\nadd_chapter\(02\)/);
   assertClean(tree.run('check'));
 });
 
@@ -460,7 +460,7 @@ test('a document with carriage returns keeps them, and gets them in its fences',
   const tree = keep(makeSyncedProject());
   tree.write('docs/dos.md', '# T\r\n\r\n<!-- code chapters/02-robust/CMakeLists.txt -->\r\n\r\nend\r\n');
   tree.run('sync');
-  assert.equal(tree.read('docs/dos.md'), '# T\r\n\r\n<!-- code chapters/02-robust/CMakeLists.txt -->\r\n```cmake\r\nchapter(02)\r\n```\r\n\r\nend\r\n');
+  assert.equal(tree.read('docs/dos.md'), '# T\r\n\r\n<!-- code chapters/02-robust/CMakeLists.txt -->\r\n```cmake\r\nadd_chapter(02)\r\n```\r\n\r\nend\r\n');
   assertClean(tree.run('check'));
   assert.match(tree.run('sync').summary, /0 fences written/);
 });

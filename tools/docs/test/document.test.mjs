@@ -105,10 +105,22 @@ test('form: mentions of option A that are none and that are one', () => {
 test('a chapter without a text and a text without a chapter are findings', () => {
   const tree = syncedProject();
   tree.write('chapters/03-fork/server.cpp', 'int main() {}\n');
+  tree.write('chapters/03-fork/CMakeLists.txt', 'add_chapter(server.cpp)\n');
+  tree.write('tests/chapters/03-fork.cpp', '');
   tree.write('docs/09-select.md', '# Select\n');
   const result = tree.run('check');
   assertFinding(result, /^docs\/03-fork\.md:1: chapters\/03-fork has no text; write this file/);
   assertFinding(result, /^docs\/09-select\.md:1: there is no chapter chapters\/09-select/);
+});
+
+test('what lies beside a chapter or its sources, and is none, is no finding', () => {
+  const tree = syncedProject();
+  for (const folder of ['02-robust.orig', '03-mine', '04-todo']) tree.write(`chapters/${folder}/server.cpp`, 'int main() {}\n');
+  for (const folder of ['02-robust.orig', '03-mine']) tree.write(`chapters/${folder}/CMakeLists.txt`, 'add_chapter(server.cpp)\n');
+  for (const file of ['20-todo.txt', '02-robust/server.cpp~', '02-robust/server.cpp.orig', '02-robust/#server.cpp#', '02-robust/notes']) {
+    tree.write(`chapters/${file}`, 'not of the chapter\n');
+  }
+  assert.deepEqual(tree.run('check').findings, []);
 });
 
 const linkCases = [

@@ -185,9 +185,11 @@ export const codeMarkers = `<!-- code server.cpp -->
 
 const projectFiles = {
   'chapters/01-iterative/server.cpp': oldServer,
-  'chapters/01-iterative/CMakeLists.txt': 'chapter(01)\n',
+  'tests/chapters/01-iterative.cpp': '',
+  'tests/chapters/02-robust.cpp': '',
+  'chapters/01-iterative/CMakeLists.txt': 'add_chapter(01)\n',
   'chapters/02-robust/server.cpp': newServer,
-  'chapters/02-robust/CMakeLists.txt': 'chapter(02)\n',
+  'chapters/02-robust/CMakeLists.txt': 'add_chapter(02)\n',
   'common/fd.hpp': '#pragma once\n\n// Owns a descriptor.\nstruct Fd {\n  int value = -1;\n};\n',
   'tests/chapters/02-robust.cpp': 'TEST_CASE("the second client waits", "[limit]") {\n  CHECK(true);\n}\n',
   'tools/learn/help.sh': 'echo\n',

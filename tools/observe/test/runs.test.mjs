@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,6 +15,8 @@ const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 const canCapture = spawnSync('tcpdump', ['-i', 'lo', '-c', '1', '-w', '/dev/null', 'less 1'], { timeout: 300 }).error?.code === 'ETIMEDOUT';
 const noTrace = missing || (!canTrace && 'strace may not trace here');
 const noCapture = missing || (!canCapture && 'tcpdump may not capture here');
+
+const noTerminal = missing || (spawnSync('script', ['--version']).status !== 0 && 'there is no script(1)');
 
 const runOn = (tool, name, ...options) => runTool(tool, [name, executableOf(name), ...options]);
 
@@ -82,6 +84,94 @@ test('watch --once shows one process of 01-iterative, and the second client in t
   assert.doesNotMatch(result.out, /[├└]─/);
   assert.match(result.out, /LISTEN.* 1 in the accept queue/);
   assert.match(result.out, /^accept queue +ESTABLISHED .* 6 +0$/m);
+});
+
+test('watch connects clients by the hundred, and says how many found no room in the accept queue', { skip: missing }, async () => {
+  const all = await runOn('watch', '02-robust', '--once', '--clients', '500');
+  assert.equal(all.err, 'connecting 500 clients ...\n');
+  assert.match(all.out, /, with 500 clients of this command\n/);
+  assert.match(all.out, /LISTEN.* 499 in the accept queue/);
+  // Linux lets one more in than the backlog says.
+  const few = await runOn('watch', '01-iterative', '--once', '--clients', '20', '--', '--backlog', '4');
+  assertCleanSuccess(few);
+  assert.match(few.out, /, with 6 clients of this command\n.*\n14 more found no room in its accept queue\n/);
+});
+
+test('watch says how many clients were turned away, and why', { skip: missing }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'learn-fake-'));
+  const server = join(folder, 'turns-away');
+  writeFileSync(server, `#!${process.execPath}
+    const server = require('node:net').createServer((client) => client.destroy());
+    server.listen(0, '127.0.0.1', () => console.log('listening on 127.0.0.1:' + server.address().port));`, { mode: 0o755 });
+  try {
+    const { code, out } = await runTool('watch', ['turns-away', server, '--once', '--clients', '3']);
+    assert.equal(code, 0);
+    assert.match(out, /^turns-away listens on 127\.0\.0\.1:\d+\n.*\n3 more without one: client \d /);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('why the server has ended is there when the picture has gone', { skip: noTerminal }, async () => {
+  let isKilled = false;
+  const { out } = await runTool('watch', ['01-iterative', executableOf('01-iterative')], {
+    isOnTerminal: true,
+    environment: { TERM: 'xterm' },
+    whileRunning: (child, text) => {
+      const pid = /server +(\d+) +asleep/.exec(text)?.[1];
+      if (pid === undefined || isKilled) return;
+      isKilled = true;
+      process.kill(Number(pid), 'SIGKILL');
+    },
+  });
+  assert.ok(isKilled, out);
+  assert.match(out.split('\x1b[?1049l').at(-1), /^watch: the server has ended: killed by SIGKILL\r\n$/);
+});
+
+test('on a terminal that cannot be drawn over, watch is one picture as text', { skip: noTerminal }, async () => {
+  for (const term of ['dumb', '']) {
+    const { out } = await runTool('watch', ['01-iterative', executableOf('01-iterative')], { isOnTerminal: true, environment: { TERM: term } });
+    assert.match(out, /^01-iterative listens on 127\.0\.0\.1:\d+, with 2 clients of this command\r\n/);
+    assert.doesNotMatch(out, /\x1b/);
+  }
+});
+
+test('on a terminal the trace says what the times beside its headings are', { skip: noTerminal || noTrace }, async () => {
+  const { out } = await runTool('trace', ['01-iterative', executableOf('01-iterative')], { isOnTerminal: true, environment: { TERM: 'dumb' } });
+  assert.match(out, /^the time after a heading: from the beginning of the step to the server's last call in it/m);
+  assert.match(out, /^the server starts {3}\d+\.\d ms\r$/m);
+});
+
+test('capture and trace take a server on IPv6', { skip: noCapture || noTrace }, async () => {
+  const four = await runOn('capture', '02-robust', '--plain');
+  const six = await runOn('capture', '02-robust', '--plain', '--', '--host', '::1');
+  assertCleanSuccess(six);
+  assert.equal(six.out, four.out);
+  const trace = await runOn('trace', '02-robust', '--plain', '--', '--host', '::1');
+  assertCleanSuccess(trace);
+});
+
+test('a disk that is full is an error in words', { skip: missing }, async () => {
+  const full = openSync('/dev/full', 'w');
+  try {
+    const { code, err, left } = await runTool('watch', ['01-iterative', executableOf('01-iterative'), '--once'], { stdout: full });
+    assert.deepEqual([code, err, left], [1, 'watch: cannot write to stdout: no space left on device\n', []]);
+  } finally {
+    closeSync(full);
+  }
+});
+
+test('a reader that has seen enough is no failure', { skip: missing }, async () => {
+  const { code, err, left } = await runTool('watch', ['01-iterative', executableOf('01-iterative'), '--once'], {
+    whileRunning: (child) => child.stdout.destroy(),
+  });
+  assert.deepEqual([code, err, left], [0, '', []]);
+});
+
+test('what the file system refuses is said in words', { skip: noTrace }, async () => {
+  const { code, err } = await runTool('trace', ['01-iterative', executableOf('01-iterative')], { environment: { TMPDIR: '/no/such' } });
+  assert.equal(code, 1);
+  assert.match(err, /^trace: mkdtemp \/no\/such\/learn-trace-\w+: no such file or directory\n$/);
 });
 
 test('watch looks at a server that runs already, and lets it run', { skip: missing }, async () => {
