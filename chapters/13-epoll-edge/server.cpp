@@ -127,23 +127,28 @@ void take_events(const Fd& epoll, Listener& listener, Connections& connections, 
         timeout = -1;
     }
     std::array<epoll_event, events_at_once> events;
-    const int count = ::epoll_wait(epoll.get(), events.data(), events_at_once, timeout);
-    if (count == -1 && errno == EINTR) {
-        return;
-    }
-    check(count, "epoll_wait");
+    int count = 0;
+    // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.
+    do {
+        count = ::epoll_wait(epoll.get(), events.data(), events_at_once, timeout);
+        if (count == -1 && errno == EINTR) {
+            return;
+        }
+        check(count, "epoll_wait");
 
-    for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
-        const int fd = event.data.fd;
-        if (fd == listener.fd.get()) {
-            listener.is_ready = true;
-            continue;
+        for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
+            const int fd = event.data.fd;
+            if (fd == listener.fd.get()) {
+                listener.is_ready = true;
+                continue;
+            }
+            Connection& connection = connections.at(fd);
+            if (!std::exchange(connection.is_ready, true)) {
+                ready.push_back(fd);
+            }
         }
-        Connection& connection = connections.at(fd);
-        if (!std::exchange(connection.is_ready, true)) {
-            ready.push_back(fd);
-        }
-    }
+        timeout = 0;
+    } while (count == events_at_once);
 }
 
 /// Makes room for every client to have its turn and to be noted for another one, so that noting

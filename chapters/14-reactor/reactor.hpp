@@ -113,16 +113,21 @@ inline void Reactor::take_events() {
         timeout = paused_.empty() ? -1 : pause_ms;
     }
     std::array<epoll_event, events_at_once> events;
-    const int count = ::epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
-    if (count == -1 && errno != EINTR) {
-        throw failed_call(errno, "epoll_wait");
-    }
-    for (int i = 0; i < count; ++i) {
-        const int fd = events[static_cast<std::size_t>(i)].data.fd;
-        if (!std::exchange(watched_.at(fd).is_ready, true)) {
-            ready_.push_back(fd);
+    int count = 0;
+    // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.
+    do {
+        count = ::epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
+        if (count == -1 && errno != EINTR) {
+            throw failed_call(errno, "epoll_wait");
         }
-    }
+        for (int i = 0; i < count; ++i) {
+            const int fd = events[static_cast<std::size_t>(i)].data.fd;
+            if (!std::exchange(watched_.at(fd).is_ready, true)) {
+                ready_.push_back(fd);
+            }
+        }
+        timeout = 0;
+    } while (count == events_at_once);
     // Something has changed, or the time is over.
     ready_.insert(ready_.end(), paused_.begin(), paused_.end());
     paused_.clear();

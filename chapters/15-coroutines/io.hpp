@@ -230,17 +230,23 @@ inline void IoContext::run() {
 
 inline void IoContext::take_events() {
     std::array<epoll_event, events_at_once> events;
-    const int count = ::epoll_wait(epoll_.get(), events.data(), events_at_once, wait_ms());
-    if (count == -1 && errno != EINTR) {
-        throw failed_call(errno, "epoll_wait");
-    }
-    for (int i = 0; i < count; ++i) {
-        const int fd = events[static_cast<std::size_t>(i)].data.fd;
-        Watched& watched = watched_.at(fd);
-        if (!std::exchange(watched.is_ready, true) && watched.waiting != nullptr) {
-            ready_.push_back(*watched.waiting);
+    int timeout = wait_ms();
+    int count = 0;
+    // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.
+    do {
+        count = ::epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
+        if (count == -1 && errno != EINTR) {
+            throw failed_call(errno, "epoll_wait");
         }
-    }
+        for (int i = 0; i < count; ++i) {
+            const int fd = events[static_cast<std::size_t>(i)].data.fd;
+            Watched& watched = watched_.at(fd);
+            if (!std::exchange(watched.is_ready, true) && watched.waiting != nullptr) {
+                ready_.push_back(*watched.waiting);
+            }
+        }
+        timeout = 0;
+    } while (count == events_at_once);
 }
 
 /// Tries a suspended operation again, and resumes its coroutine if it has been done.

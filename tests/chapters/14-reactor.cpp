@@ -86,6 +86,20 @@ TEST_CASE("for small echoes the server makes the same system calls as before it 
     REQUIRE(now == before);
 }
 
+TEST_CASE("reactor: one round serves all that are ready, however many they are", "[promise]") {
+    Reactor reactor;
+    const std::vector<Pair> pairs(200);
+    int turns = 0;
+    for (const Pair& pair : pairs) {
+        reactor.watch(pair.ours, [&turns] {
+            ++turns;
+            return Next::event;
+        });
+    }
+    reactor.run_once();  // A new socket is writable.
+    REQUIRE(turns == 200);
+}
+
 TEST_CASE("reactor: a callback is called for what was there before, and for what comes later",
           "[promise]") {
     Reactor reactor;
