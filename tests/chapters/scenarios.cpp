@@ -609,7 +609,7 @@ std::string threads_that_serve(const Chapter& chapter, const std::vector<std::st
     if (awake >= 2) {
         return "several threads serve";
     }
-    return awake == 1 ? "one thread serves everybody" : "no thread has slept and been woken";
+    return awake == 1 ? "one thread serves everybody" : "no thread has been awake";
 }
 
 void wait_until_taken_and_released(const Server& server, int signal) {

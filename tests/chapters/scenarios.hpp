@@ -125,7 +125,7 @@ std::string buffers_of_silent_clients(const Chapter& chapter);
 std::string entries_for_ten_echoes(const Chapter& chapter);
 
 /// Who has worked when 64 clients have had their echoes: "one thread serves everybody", "several
-/// threads serve", or "no thread has slept and been woken", as in a server that spins.
+/// threads serve", or "no thread has been awake".
 std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options);
 
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the

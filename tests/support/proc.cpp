@@ -116,7 +116,6 @@ constexpr std::size_t field_childrens_user_ticks = 16;
 constexpr std::size_t field_childrens_system_ticks = 17;
 constexpr std::size_t field_threads = 20;
 constexpr std::size_t field_reserved_bytes = 23;
-constexpr std::size_t field_resident_pages = 24;
 
 }  // namespace
 
@@ -230,12 +229,17 @@ long long voluntary_switches(pid_t process) {
     return std::stoll(status_field(process, "voluntary_ctxt_switches"));
 }
 
+long long switches(pid_t thread) {
+    return voluntary_switches(thread) +
+           std::stoll(status_field(thread, "nonvoluntary_ctxt_switches"));
+}
+
 std::vector<long long> switches_of_threads(pid_t process) {
-    std::vector<long long> switches;
-    for (const std::string& field : status_fields_of_threads(process, "voluntary_ctxt_switches")) {
-        switches.push_back(std::stoll(field));
+    std::vector<long long> all;
+    for (const std::string& thread : status_fields_of_threads(process, "Pid")) {
+        all.push_back(switches(std::stoi(thread)));
     }
-    return switches;
+    return all;
 }
 
 std::vector<std::string> allowed_cores_of_threads(pid_t process) {
@@ -282,8 +286,18 @@ std::size_t reserved_bytes(pid_t process) {
 }
 
 std::size_t resident_bytes(pid_t process) {
-    return static_cast<std::size_t>(stat_number(process, field_resident_pages)) *
-           static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    // The kernel counts pages for each processor, and what it says in `stat` may be 32 of them off
+    // for each. Here it looks into the tables.
+    std::ifstream file(folder(process) / "smaps_rollup");
+    std::string word;
+    while (file >> word) {
+        if (word == "Rss:") {
+            std::size_t kib = 0;
+            file >> kib;
+            return kib * 1024;
+        }
+    }
+    throw std::runtime_error("no Rss in " + (folder(process) / "smaps_rollup").string());
 }
 
 std::size_t count_blocked_in(pid_t process, std::initializer_list<long> system_calls) {

@@ -64,7 +64,11 @@ std::uint64_t pending_signals(pid_t process);
 /// How often the process has gone to sleep by itself so far: for each thing that it waited for.
 long long voluntary_switches(pid_t process);
 
-/// The same for each of its threads.
+/// How often the thread has left a processor so far, by itself or for another thread. One that
+/// shares its processor with its client may have no time to go to sleep.
+long long switches(pid_t thread);
+
+/// The same for each thread of the process.
 std::vector<long long> switches_of_threads(pid_t process);
 
 /// On which processors each of the threads may run, as the kernel writes it: "0-3", "2".
