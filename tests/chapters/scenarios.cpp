@@ -549,14 +549,17 @@ std::string buffers_of_silent_clients(const Chapter& chapter) {
     const std::size_t before = proc::resident_bytes(server.pid());
     std::vector<Client> clients = connect_clients(server, count);
     for (Client& client : clients) {
-        const bool same = client.exchange(message) == message;
-        REQUIRE(same);
+        // Several times: a receive may find a part of it only, and touch no more of a buffer.
+        for (int i = 0; i < 5; ++i) {
+            const bool same = client.exchange(message) == message;
+            REQUIRE(same);
+        }
     }
     wait_until_at_rest(server);
     const std::size_t now = proc::resident_bytes(server.pid());
     const std::size_t each = now > before ? (now - before) / count : 0;
     CAPTURE(before, now, each);
-    if (each >= size * 9 / 10) {
+    if (each >= size / 2) {
         return "each silent client keeps a buffer";
     }
     return each <= size / 10 ? "silent clients keep no buffer" : std::to_string(each) + " bytes";
