@@ -60,6 +60,7 @@ TEST_CASE("as many clients are served at once as there are threads", "[promise]"
     const Server server(with_pool(4, 1));
     std::vector<Client> clients;
     for (int i = 0; i < 4; ++i) {
+        wait_until_at_rest(server);  // All that do not serve wait for this client.
         clients.emplace_back(server);
         REQUIRE(clients.back().exchange("hello") == "hello");
     }

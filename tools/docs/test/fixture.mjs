@@ -186,7 +186,6 @@ export const codeMarkers = `<!-- code server.cpp -->
 const projectFiles = {
   'chapters/01-iterative/server.cpp': oldServer,
   'tests/chapters/01-iterative.cpp': '',
-  'tests/chapters/02-robust.cpp': '',
   'chapters/01-iterative/CMakeLists.txt': 'add_chapter(01)\n',
   'chapters/02-robust/server.cpp': newServer,
   'chapters/02-robust/CMakeLists.txt': 'add_chapter(02)\n',
