@@ -34,19 +34,14 @@ TEST_CASE("signals that were ignored or blocked before the server was started ch
     const std::string way = GENERATE("ignored", "blocked");
     CAPTURE(way);
     Server server(with_signals(way));
-    std::size_t children = 0;
     for (int i = 0; i < 5; ++i) {
         Client client(server);
         REQUIRE(client.exchange("hello") == "hello");
-        if (i == 0) {
-            children = proc::children(server.pid()).size();
-        }
         client.half_close();
         REQUIRE(client.receive_to_end().empty());
     }
     wait_until("no child is left that has ended",
                [&] { return proc::count_zombies(server.pid()) == 0; });
-    REQUIRE(proc::children(server.pid()).size() <= children);
     server.signal(SIGTERM);
     const std::string end = server.wait_for_exit();
     REQUIRE((end == "killed by SIGTERM" || end == "exit 0"));
