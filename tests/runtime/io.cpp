@@ -42,6 +42,11 @@ bool is_out_of_memory = false;
     return memory;
 }
 
+// A sanitizer would have its own, which does not go with the delete below.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return is_out_of_memory ? nullptr : std::malloc(size);
+}
+
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);
 }
