@@ -134,7 +134,8 @@ TEST_CASE("a signal that the server handles has its default action in the progra
     const Server server;
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");
-    REQUIRE(proc::handled_signals(server.pid()) == 1ULL << (SIGCHLD - 1));
+    const std::uint64_t server_handles = proc::handled_signals(server.pid());
+    REQUIRE((server_handles & 1ULL << (SIGCHLD - 1)) != 0);  // a sanitizer handles others, too
     const pid_t child = child_of(server);
     REQUIRE(proc::handled_signals(child) == 0);
     REQUIRE(proc::ignored_signals(child) == 0);

@@ -82,7 +82,7 @@ export async function runTool(name, usage, main) {
 }
 
 /** `no space left on device`, and where there is one, the path: what the C library says, without Node's names for it. */
-function describeSystemError(error) {
+export function describeSystemError(error) {
   const words = /^[A-Z0-9]+: ([^,]*)/.exec(error.message)?.[1] ?? error.message;
   return error.path === undefined ? words : `${error.path}: ${words}`;
 }
