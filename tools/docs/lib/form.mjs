@@ -16,6 +16,9 @@ const sectionNames = [
   'Read on',
 ];
 
+// What the learner types there: each of these sections says it.
+const commands = { 'Predict, then watch': 'predict', Quiz: 'quiz', Practice: 'practice' };
+
 const leastThoughts = 3;
 const leastConfusions = 5;
 
@@ -28,6 +31,10 @@ export function checkForm(document, isFirstChapter, report) {
   checkSection(document, 'Think', checkThoughts, add);
   checkSection(document, 'Quiz', checkQuiz, add);
   checkSection(document, 'If you are confused', checkConfusions, add);
+  const number = Number(/\d+/.exec(document.path)?.[0]);
+  for (const [name, command] of Object.entries(commands)) {
+    checkSection(document, name, (...place) => checkCommand(`./learn ${command} ${number}`, ...place), add);
+  }
 }
 
 // Every chapter has its text, and every numbered text its chapter.
@@ -97,6 +104,11 @@ function checkPicture(document, { line, start, end }, add) {
   const hasDiagram = document.fences.some((fence) => fence.open >= start && fence.open < end && fence.language.split(/\s/)[0] === 'mermaid');
   const hasImage = document.lines.slice(start, end).some((text, offset) => document.isProse[start + offset] && /!\[|<img\b/.test(text));
   if (!hasDiagram && !hasImage) add(line, '"In plain words" has no picture; add a ```mermaid fence or an image');
+}
+
+function checkCommand(command, document, { line, start, end }, add) {
+  const isThere = document.lines.slice(start, end).some((text) => text.includes(`\`${command}\``) || text.trim() === command);
+  if (!isThere) add(line, `this section does not say what to type: name \`${command}\` in it`);
 }
 
 function checkThoughts(document, { line, start, end }, add) {

@@ -169,7 +169,7 @@ function syncThirdChapter(markers) {
   tree.write('chapters/03-fork/server.cpp', newServer.replace('of chapter 02', 'of chapter 03').replace('char buffer[512];', 'char buffer[1024];'));
   tree.write('chapters/03-fork/CMakeLists.txt', tree.read('chapters/02-robust/CMakeLists.txt'));
   tree.write('tests/chapters/03-fork.cpp', '');
-  tree.write('docs/03-fork.md', chapterText('Fork', markers));
+  tree.write('docs/03-fork.md', chapterText('Fork', markers, { number: 3 }));
   return { tree, result: tree.run('sync') };
 }
 

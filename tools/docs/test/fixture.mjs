@@ -121,7 +121,7 @@ Because.
 `;
 
 // A chapter's text of the right form; `code` goes into the section of the diff or the code.
-export function chapterText(title, code, { isFirst = false } = {}) {
+export function chapterText(title, code, { isFirst = false, number = isFirst ? 1 : 2 } = {}) {
   const why = isFirst ? '' : '## Why\nThe one before could not.\n\n';
   return `# ${title}
 
@@ -135,7 +135,7 @@ graph LR
 ${why}## ${isFirst ? 'The code' : 'The diff'}
 ${code}
 ## Predict, then watch
-Run \`./learn trace 2\`.
+Run \`./learn trace 2\`, or \`./learn predict ${number}\`.
 
 ## What it costs
 Little.
@@ -146,6 +146,8 @@ Much.
 ## Think
 ${thought}${thought}${thought}
 ## Quiz
+\`./learn quiz ${number}\` asks them.
+
 ${quizQuestion.repeat(4)}
 ## If you are confused
 | you see | because | look with |
@@ -153,6 +155,10 @@ ${quizQuestion.repeat(4)}
 ${'| this | that | `ps` |\n'.repeat(5)}
 ## Practice
 Bugs.
+
+\`\`\`
+./learn practice ${number}
+\`\`\`
 
 ## Read on
 UNP 4.7.
@@ -193,6 +199,9 @@ const projectFiles = {
   'tests/chapters/02-robust.cpp': 'TEST_CASE("the second client waits", "[limit]") {\n  CHECK(true);\n}\n',
   'tools/learn/help.sh': 'echo\n',
   'tools/learn/trace.sh': 'echo\n',
+  'tools/learn/predict.sh': 'echo\n',
+  'tools/learn/quiz.sh': 'echo\n',
+  'tools/learn/practice.sh': 'echo\n',
   'docs/01-iterative.md': chapterText('Iterative', codeMarkers, { isFirst: true }),
   'docs/02-robust.md': chapterText('Robust', diffMarkers),
   'README.md': '# Read me\n\nSee [the first chapter](docs/01-iterative.md#the-code).\n',
