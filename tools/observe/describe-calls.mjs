@@ -36,6 +36,18 @@ export function describeBeginning(item, roles) {
 /** The beginning of a call as a word in a sentence: `accept(3, …)`. */
 export const closeBracket = (beginning) => (beginning.endsWith('…') ? `${beginning})` : beginning);
 
+/**
+ * A call as data: {name, args: [text...], result: the text, or null where it has none (yet)}; the end of a signal's handler
+ * is what the interrupted call returns. Null for what is no call.
+ */
+export function describeCall(item, roles) {
+  if (item.kind === 'handler-end') return item.call && !item.restarts ? { name: item.call, args: [], result: '-1 EINTR' } : null;
+  if (item.kind !== 'call') return null;
+  const args = isBirth(item) ? [] : shortenArguments(item, roles);
+  const hasResult = !item.interrupted && item.result !== '?' && item.result !== null;
+  return { name: nameCall(item), args, result: hasResult ? describeResult(item, roles) : null };
+}
+
 // Which of its calls the C library takes for a birth depends on its version; what is born does not.
 function describeBirth(item) {
   return `${nameCall(item)}(${isThread(item) ? 'thread' : ''})`;

@@ -76,7 +76,7 @@ async function record(scope, executable, serverOptions, runSession) {
   async function step(title, act) {
     const notes = {};
     const before = steps.at(-1);
-    const entry = { title, start: Date.now() / 1000 };
+    const entry = { title, heading: title, start: Date.now() / 1000 };
     steps.push(entry);
     // A server that never rests repeats itself before it notices the client: in every run, not only in some.
     if (before.isBusy) await sleep(spinningLead);

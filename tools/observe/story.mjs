@@ -1,6 +1,6 @@
 // Turns the items of a trace into the story of a session: step by step, role by role.
 
-import { describeBeginning, describeItem, nameCall } from './describe-calls.mjs';
+import { describeBeginning, describeCall, describeItem, nameCall } from './describe-calls.mjs';
 import { compareRoles, compressRoles, nameRoles } from './roles.mjs';
 import { collapseRepeats } from './repeats.mjs';
 import { isBirth } from './syscalls.mjs';
@@ -8,8 +8,11 @@ import { isBirth } from './syscalls.mjs';
 /**
  * Tells what happened in each of `steps`; the last one lasts to `end`. A step is {title, start, isEcho,
  * isBusy: whether the server had not come to rest when it ended}. Times are in seconds. Returns
- * [{title, isEcho, lines, idle, calls, elapsed}]:
- *   lines    {role, text, isAsleep}, or {role, turns, length}: the last `length` lines came `turns` times
+ * [{title, heading, isEcho, lines, idle, calls, elapsed}]:
+ *   heading  the title without what it says of the outcome
+ *   lines    {role, text, isAsleep, call, returns}, or {role, turns, length}: the last `length` lines came `turns` times.
+ *            `call` is what the line says of a call, as data (see describeCall), null where it is about none; `returns`
+ *            are the names of the calls that come to their end in it
  *   idle     when there are no lines, what everybody does instead: {role, asleepIn} or {role, repeats: true}
  *   calls    names of the calls that came to their end in the step, without the repeated ones
  *   elapsed  seconds from the step's start to its last line
@@ -22,13 +25,14 @@ export function tellStory(items, steps, end) {
   const roles = nameRoles(items, calendar.stepOf);
   const actors = [...roles].map(([pid, role]) => new Actor(role, items.filter((item) => item.pid === pid), roles, calendar));
   const births = findBirths(items, calendar);
-  return steps.map(({ title, isEcho = false, start }, step) => {
+  return steps.map(({ title, heading = title, isEcho = false, start }, step) => {
     const active = actors.filter((actor) => actor.runsOf(step).length > 0);
     const timeOf = (actor) => (births.stepOf.get(actor.pid) === step ? births.firstOf.get(step) : actor.runsOf(step)[0].entries[0].time);
     active.sort((a, b) => timeOf(a) - timeOf(b) || compareRoles(a.role, b.role));
     const runs = active.flatMap((actor) => actor.runsOf(step));
     return {
       title,
+      heading,
       isEcho,
       lines: active.flatMap((actor) => actor.linesOf(step)),
       idle: active.length > 0 ? [] : actors.map((actor) => actor.describeIdling(step)).filter(Boolean),
@@ -93,7 +97,7 @@ class Actor {
 
   linesOf(step) {
     return this.runsOf(step).flatMap(({ entries, turns }) => [
-      ...entries.map(({ text, isAsleep }) => ({ role: this.role, text, isAsleep })),
+      ...entries.map(({ text, isAsleep, call, calls }) => ({ role: this.role, text, isAsleep, call, returns: calls })),
       ...(turns > 1 ? [{ role: this.role, turns, length: entries.length }] : []),
     ]);
   }
@@ -118,7 +122,7 @@ function isCutByBorder({ begin, end, result }) {
 }
 
 /**
- * The entries {step, until, time, text, isAsleep, key, calls, births} of an item: one, or two when it is a
+ * The entries {step, until, time, text, isAsleep, key, call, calls, births} of an item: one, or two when it is a
  * call that falls asleep in one step and returns in a later one, `until`. Entries with the same key say
  * the same; null is like no other.
  */
@@ -126,13 +130,16 @@ function makeEntries(item, roles, calendar) {
   const [from, to] = [calendar.stepOf(item.begin), calendar.stepOf(item.end)];
   const text = describeItem(item, roles);
   const whole = {
-    step: to, until: to, time: item.begin, text, isAsleep: false, key: text,
+    step: to, until: to, time: item.begin, text, isAsleep: false, key: text, call: describeCall(item, roles),
     calls: item.kind === 'call' ? [nameCall(item)] : [],
     births: isSuccessfulBirth(item) ? [item] : [],
   };
   if (from === to || (calendar.isBusy(from) && isCutByBorder(item))) return [whole];
   return [
-    { step: from, until: to, time: item.begin, text: describeBeginning(item, roles), isAsleep: true, key: null, calls: [], births: [] },
+    {
+      step: from, until: to, time: item.begin, text: describeBeginning(item, roles), isAsleep: true, key: null,
+      call: { ...whole.call, result: null }, calls: [], births: [],
+    },
     { ...whole, time: item.end, text: `… ${text}`, key: null, births: [] },
   ];
 }
