@@ -4,9 +4,9 @@ import { kindsIn } from './facts.mjs';
 
 // What the C++ code calls where strace shows another name.
 const sourceNames = {
-  sendto: 'send', recvfrom: 'recv', wait4: 'waitpid', rt_sigaction: 'sigaction', rt_sigprocmask: 'pthread_sigmask',
-  rt_sigtimedwait: 'sigwaitinfo', rt_sigsuspend: 'sigsuspend', eventfd2: 'eventfd', signalfd4: 'signalfd', pselect6: 'select',
-  epoll_pwait: 'epoll_wait', exit_group: 'exit, or the end of main', clone: 'a new thread',
+  sendto: 'send', recvfrom: 'recv', wait4: 'waitpid', rt_sigaction: 'sigaction', rt_sigprocmask: 'sigprocmask',
+  rt_sigtimedwait: 'sigtimedwait or sigwait', rt_sigsuspend: 'sigsuspend', eventfd2: 'eventfd', signalfd4: 'signalfd',
+  pselect6: 'select', ppoll: 'poll', epoll_pwait: 'epoll_wait', execve: 'execvp', exit_group: 'exit, or the end of main', clone: 'std::thread',
 };
 
 /** `sendto` (in the code: `send`). */
@@ -14,7 +14,7 @@ export function nameCallInWords(name) {
   return name in sourceNames ? `${name} (in the code: ${sourceNames[name]})` : name;
 }
 
-export const rests = { spins: 'in none: it makes the same calls again and again', ended: 'in none: it has ended' };
+const rests = { spins: 'in none: it makes the same calls again and again', ended: 'in none: it has ended' };
 
 export const nameRest = (value) => rests[value] ?? nameCallInWords(value);
 
