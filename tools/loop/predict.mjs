@@ -34,8 +34,7 @@ runTool('predict', usage, async (scope) => {
   introduce(dialogue, { ...options, session, set, returning, questions });
 
   const answers = [];
-  const noteWhatIsThere = () => noteAnswers(progress, chapter, gradeAnswers(answers.splice(0), recordings, recordings));
-  scope.defer(noteWhatIsThere); // Ctrl-C: what was answered is graded by the recording that is there, and kept
+  scope.defer(() => noteLeftovers(progress, chapter, answers.splice(0), recordings));
   const isWhole = await askQuestions(dialogue, set, options.seed, answers);
   if (answers.length === 0) throw new Problem('no question was answered, and nothing is noted');
   if (!isWhole) dialogue.say(`\nThe end of the input: ${answers.length} of ${set.length} answered, and these are graded.`);
@@ -45,6 +44,13 @@ runTool('predict', usage, async (scope) => {
   answers.length = 0;
   report(dialogue, graded, { root, chapter, other, view, session });
 });
+
+/** After Ctrl-C: what was answered is graded by the recording that is there, and kept. */
+function noteLeftovers(progress, chapter, answers, recordings) {
+  if (answers.length === 0) return;
+  noteAnswers(progress, chapter, gradeAnswers(answers, recordings, recordings));
+  process.stderr.write(`\nnoted: ${answers.length} answer${answers.length === 1 ? '' : 's'}, graded by the recording from before the questions\n`);
+}
 
 function readOptions(words, progress) {
   const { values, positionals } = parse(words);
@@ -123,7 +129,7 @@ function introduce(dialogue, { view, chapter, other, session, set, returning, qu
   const beside = other ? ` beside ${other}` : '';
   dialogue.say(paint('bold', `${chapter}${beside}: ${set.length} question${set.length === 1 ? '' : 's'} about its ${view.what}`));
   dialogue.say(`The session: ${descriptions[session]}.`);
-  if (serverIsAPool(chapter)) dialogue.say('The server is started with --workers 2.');
+  if ([chapter, other].filter(Boolean).some(isPool)) dialogue.say('A server with a pool of workers is started with --workers 2.');
   if (other && changed === 0) dialogue.say(`In this session the ${view.what} of both are the same: the questions are about what has stayed.`);
   else if (other && set.some(({ isDifference }) => !isDifference)) dialogue.say('Some questions are about what has changed, and some about what has stayed.');
   if (!isChapterGiven) dialogue.say('(You have named no chapter: this is the first of which you have predicted nothing, or least lately.)');
@@ -133,7 +139,7 @@ function introduce(dialogue, { view, chapter, other, session, set, returning, qu
   dialogue.say(`(seed ${seed}${isSeedGiven ? '' : `; --seed ${seed} asks for this seed's questions, whatever comes back`})`);
 }
 
-const serverIsAPool = (chapter) => findServer(root, chapter).serverOptions.length > 0;
+const isPool = (chapter) => findServer(root, chapter).serverOptions.length > 0;
 
 /** {answers: graded, recordings}: by a fresh recording; where that fails, by the one from which the questions were made. */
 async function grade(scope, dialogue, answers, { view, chapter, session, recordings }) {

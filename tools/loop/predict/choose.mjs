@@ -33,10 +33,13 @@ function findReturning(questions, progress, chapter, now) {
   return known.sort((a, b) => b.weight - a.weight || (a.time < b.time ? -1 : 1)).map(({ question }) => question);
 }
 
+// More than a second question of the same kind costs, less than a third.
+const costOfSameness = 14;
+
 function findCost(question, chosen, progress, chapter) {
   const sharing = (list, other) => list.filter((topic) => other.topics.includes(topic)).length;
   const isKnown = progress !== null && progress.find({ chapter, kind: 'predict', id: question.id }).length > 0;
-  return (question.isDifference ? 0 : 100) + (isKnown ? 50 : 0)
+  return (question.isDifference ? 0 : costOfSameness) + (isKnown ? 50 : 0)
     + chosen.reduce((sum, other) => sum + (other.kind === question.kind ? 4 : 0) + (other.order === question.order ? 1 : 0)
       + (sharing(question.topics, other) > 0 ? 8 : 0), 0);
 }

@@ -11,7 +11,7 @@ const forms = {
   sendto: [/::send\(/], recvfrom: [/::recv\(/], wait4: [/::waitpid\(/], rt_sigaction: [/::sigaction\(/],
   rt_sigprocmask: [/::sigprocmask\(/, /::pthread_sigmask\(/], rt_sigtimedwait: [/::sigtimedwait\(/, /::sigwait(info)?\(/],
   eventfd2: [/::eventfd\(/], signalfd4: [/::signalfd\(/], epoll_pwait: [/::epoll_wait\(/], pselect6: [/::select\(/], ppoll: [/::poll\(/],
-  execve: [/::execv[pe]*\(/], exit_group: [/::_exit\(/, /::exit\(/], clone: [/std::j?thread\(/], close: [/\.close\(\)/, /::close\(/],
+  execve: [/::execv[pe]*\(/], exit_group: [/::_exit\(/, /::exit\(/], clone: [/std::j?thread\(/], close: [/\.close\(\)/, /~Fd\b/, /::close\(/],
   io_uring_setup: [/::io_uring_queue_init\w*\(/], io_uring_register: [/::io_uring_register\w+\(/, /::io_uring_setup_buf_ring\(/],
   io_uring_enter: [/::io_uring_submit_and_wait\w*\(/, /::io_uring_submit\w*\(/],
 };
@@ -21,7 +21,7 @@ const operations = {
   accept: /::io_uring_prep_(multishot_)?accept\w*\(/, read: /::io_uring_prep_(read|recv)\w*\(/, write: /::io_uring_prep_(send|write)\w*\(/,
 };
 
-const mostPlaces = 2;
+const mostPlaces = 3;
 
 /** The files of a chapter, or of common/: [{path, lines}]. */
 function readFiles(root, folder, isWanted) {
@@ -35,13 +35,14 @@ const isCpp = (name) => isChapterFile(name) && /pp$/.test(name);
 /**
  * The places where the chapter's code makes one of the calls: [{path, line, text}], those first that the chapter `other`
  * does not have. Where the chapter makes it nowhere, the operation that does the same, or the place in common/, or that
- * in the other chapter.
+ * in the other chapter. Of a call that `isAbsent` from the trace, the operation alone.
  */
-export function findCode(root, chapter, other, calls) {
+export function findCode(root, chapter, other, calls, { isAbsent = false } = {}) {
   const [mine, theirs] = [chapter, other].map((name) => (name ? readFiles(root, `chapters/${name}`, isCpp) : []));
   const common = readFiles(root, 'common', isCpp);
   const old = new Set(theirs.flatMap(({ lines }) => lines.map((text) => text.trim())));
-  const searches = [[mine, formsOf], [mine, (name) => [operations[familyOf(name)]].filter(Boolean)], [common, formsOf], [theirs, formsOf]];
+  const operationsOf = (name) => [operations[familyOf(name)]].filter(Boolean);
+  const searches = isAbsent ? [[mine, operationsOf]] : [[mine, formsOf], [mine, operationsOf], [common, formsOf], [theirs, formsOf]];
   for (const [files, formsFor] of searches) {
     const found = calls.flatMap((name) => formsFor(name).flatMap((form) => findLines(files, form)));
     const sorted = [...found.filter(({ text }) => !old.has(text)), ...found.filter(({ text }) => old.has(text))];

@@ -8,6 +8,7 @@ import { shuffle } from './random.mjs';
  *   kind      who, next, result, asleep, count, argument, presence, compare, outcome, packet, state
  *   order     the number of the step that it is about: questions are asked in the order of the session
  *   text      its words, with the chapters' names as they are; `lines` are shown under it as they stand in a trace
+ *   about     what tells two questions with the same words from each other
  *   answerIn  a function ({here, there}) that reads the right answer from recordings: a text, a number, or null where
  *             they do not tell. Everything about right and wrong goes through it
  *   isDifference  whether the other chapter's recording would answer otherwise; or
@@ -23,14 +24,14 @@ import { shuffle } from './random.mjs';
 export function completeQuestion(draft, recordings) {
   const answer = draft.answerIn(recordings);
   if (answer === null || answer === undefined || answer === Infinity) return null;
-  const question = { nameValue: String, topics: [], calls: [], lines: [], spotsIn: () => [], isFixed: false, ...draft };
+  const question = { nameValue: String, topics: [], calls: [], lines: [], about: '', spotsIn: () => [], isFixed: false, ...draft };
   const values = draft.choices === undefined ? null : chooseValues(answer, question);
   if (values !== null && values.length < (question.fewest ?? 3)) return null;
   const words = [question.text, ...question.lines].join('\n').replace(/\b\d\d-(?=[a-z])/g, '');
   return {
     ...question,
-    id: hashOf(words),
-    hash: hashOf(`${words}\n${answer}`),
+    id: hashOf(`${words}\n${question.about}`),
+    hash: hashOf(`${words}\n${answer}`), // where the answer has changed, it is another question
     values,
     isDifference: recordings.there.length > 0 && (question.isDifference ?? question.answerElsewhere(recordings) !== answer),
   };
@@ -49,9 +50,9 @@ function chooseValues(answer, { choices, nameValue, isFixed }) {
   return values;
 }
 
-/** The options of a question in the order in which the seed has them: [{letter, value, text}]; null for a number. */
+/** The options of a question in the order in which the seed has them, 'none' at the end: [{letter, value, text}]; null for a number. */
 export function listOptions({ id, values, nameValue, isFixed }, seed) {
   if (values === null) return null;
-  const ordered = isFixed ? values : shuffle([...values].sort(), String(seed), id);
+  const ordered = isFixed ? values : shuffle([...values].sort(), String(seed), id).sort((a, b) => Number(a === 'none') - Number(b === 'none'));
   return ordered.map((value, at) => ({ letter: 'ABCDEFGH'[at], value, text: nameValue(value) }));
 }

@@ -21,7 +21,7 @@ export function report(dialogue, { answers, recordings }, { root, chapter, other
     dialogue.say(`\n${paint('bold', `${miss.number}. wrong${miss.value === null ? ': you did not know' : `, and you were ${describeSureness(miss.sureness)}`}`)}`);
     explainMiss(dialogue, miss, { root, chapter, other, view, recordings, text });
   }
-  suggestNext(dialogue, { answers, chapter, view, session, text });
+  suggestNext(dialogue, { answers, chapter, view, session });
 }
 
 const describeSureness = (sureness) => (sureness === 1 ? 'guessing' : surenessWords[sureness]);
@@ -36,7 +36,7 @@ function explainMiss(dialogue, { question, value, right, isOther }, { root, chap
   if (isOther) dialogue.say('(The recording from which the question was made said something else. This one is the later one, and decides.)');
   const lines = view.show(recordings.here, question.spotsIn(recordings));
   if (lines.length > 0) dialogue.show([`${view.seen}:`, ...lines].join('\n'));
-  const code = findCode(root, chapter, other, question.calls.filter(Boolean));
+  const code = findCode(root, chapter, other, question.calls.filter(Boolean), { isAbsent: ['nobody', 'none', 0].includes(right) });
   code.forEach(({ path, line, text: words }, at) => dialogue.show(`${at === 0 ? 'the code:' : '         '} ${path}:${line}  ${words}`));
   const places = [findInText(text, code), findPrediction(text)].filter(Boolean);
   if (places.length > 0) dialogue.say(`the text: ${places.map(({ line, heading }) => `docs/${chapter}.md:${line} (${heading})`).join(', ')}`);
@@ -45,6 +45,6 @@ function explainMiss(dialogue, { question, value, right, isOther }, { root, chap
 function suggestNext(dialogue, { answers, chapter, view, session }) {
   const wrong = sortMisses(answers);
   dialogue.say('');
-  if (wrong.length > 0) dialogue.say(`Noted: next time ${wrong.length === 1 ? 'this one comes' : 'these come'} first${wrong.length > 1 && wrong[0].sureness > 1 ? ', the surest before the others' : ''}.`);
+  if (wrong.length > 0) dialogue.say(`Noted: next time, without --seed, ${wrong.length === 1 ? 'this one comes' : 'these come'} first${wrong.length > 1 && wrong[0].sureness > 1 ? ', and of them what you were surest of' : ''}.`);
   dialogue.say(`All of it: ./learn ${view.command} ${Number(chapter.slice(0, 2))}${session === 'one' ? '' : ` --session ${session}`}`);
 }

@@ -95,6 +95,9 @@ function askNext({ here, there, steps, nameKind }) {
 // Of these no text speaks at length.
 const dull = ['socket', 'setsockopt', 'getsockname'];
 
+// How a ring is set up depends on the kernel.
+const setsUpRing = /^io_uring_(setup|register)$/;
+
 // Calls that a learner has met in one chapter or another.
 const wellKnown = ['read', 'sendto', 'accept4', 'close', 'epoll_wait', 'poll'];
 
@@ -112,7 +115,7 @@ function findPairs(story, heading, kind) {
   const pairs = lines.slice(1).flatMap((line, at) => {
     const before = lines[at];
     const isPair = before.call?.result && line.call && !/^the handler/.test(line.text) && !dull.includes(line.call.name)
-      && !/^io_uring_(setup|register)$/.test(before.call.name);
+      && !dull.includes(before.call.name) && !setsUpRing.test(before.call.name);
     return isPair ? [[describeShortly(before.call), line.call.name]] : [];
   });
   const calls = lines.filter(({ call }) => call?.result).map(({ call }) => describeShortly(call));
@@ -210,7 +213,8 @@ function askCount({ here, there, steps }) {
   return steps.flatMap(({ heading, order }) => union(namesIn(here, heading), namesIn(there, heading)).map((name) => {
     const answerIn = ({ here: story }) => (findStep(story, heading) === -1 ? null : countCalls(story, name, heading));
     const [right, other] = [answerIn({ here }), answerIn({ here: there })];
-    if (right > mostCounted || right < 1 || Math.max(right, other ?? 0) < 2 || dull.includes(name)) return { answerIn: () => null };
+    const isDull = dull.includes(name) || (setsUpRing.test(name) && right === other);
+    if (isDull || right > mostCounted || right < 1 || Math.max(right, other ?? 0) < 2) return { answerIn: () => null };
     return {
       kind: 'count', order, answerIn, answerElsewhere: fromThere(answerIn),
       text: `${describeStep(heading)} How many calls of ${nameCallInWords(name)} return in this step, all processes and threads together? (a number)`,
@@ -288,7 +292,7 @@ function askFlag(subject) {
   return alignCalls(subject).flatMap(({ heading, order, kind, call, other, nth }) => {
     const [mine, yours] = [listFlags(call), listFlags(other)];
     return varying.includes(call.name) ? [] : mine.filter((flag) => !yours.includes(flag)).map((flag) => ({
-      ...makeCallDraft(heading, order, kind, call, nth), kind: 'argument',
+      ...makeCallDraft(heading, order, kind, call, nth), kind: 'argument', about: flag,
       answerIn: ({ here: story }) => {
         const found = findCall(story, heading, kind, call.name, nth);
         return found === undefined ? null : listFlags(found).includes(flag) ? flag : none;
@@ -364,7 +368,7 @@ function askPresence({ here, there, names }) {
       answerIn: (stories) => (namesIn(stories[side]).includes(name) && lacks(namesIn(stories[side === 'here' ? 'there' : 'here']), name) ? name : null),
       text: `From the start of the server to the end of the session, which of these calls ${words}?`,
       choices: withoutFamily(tempting, name), nameValue: nameCallInWords,
-      topics: [`presence/${words}`, name], calls: [name],
+      about: name, topics: [`presence/${words}`, name], calls: [name],
       spotsIn: ({ here: story }) => (side === 'here' ? findFirst(story, name) : []),
     };
   };

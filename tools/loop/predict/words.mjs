@@ -6,7 +6,7 @@ import { kindsIn } from './facts.mjs';
 const sourceNames = {
   sendto: 'send', recvfrom: 'recv', wait4: 'waitpid', rt_sigaction: 'sigaction', rt_sigprocmask: 'sigprocmask',
   rt_sigtimedwait: 'sigtimedwait or sigwait', rt_sigsuspend: 'sigsuspend', eventfd2: 'eventfd', signalfd4: 'signalfd',
-  pselect6: 'select', ppoll: 'poll', epoll_pwait: 'epoll_wait', execve: 'execvp', exit_group: 'exit, or the end of main', clone: 'std::thread',
+  pselect6: 'select', ppoll: 'poll', epoll_pwait: 'epoll_wait', execve: 'execvp', exit: 'the end of a thread', exit_group: 'exit, or the end of main', clone: 'std::thread',
 };
 
 /** `sendto` (in the code: `send`). */
@@ -26,7 +26,7 @@ export const nameResult = (value) => results[value] ?? value.replace(/^-1 (\w+)$
 /** A function that names a kind of role, as "a child process"; the server's first one by what stands beside it. */
 export function makeNames(...stories) {
   const kinds = kindsIn(...stories);
-  const server = kinds.includes('child') && kinds.includes('thread') ? 'the first process, in its main thread'
+  const server = kinds.includes('child') && kinds.includes('thread') ? 'the first process (its main thread)'
     : kinds.includes('child') ? 'the parent process'
       : kinds.includes('thread') ? 'the main thread' : 'the server';
   const names = { server, child: 'a child process', thread: 'a thread that the server has started' };
