@@ -18,9 +18,9 @@ export function readOption(text, options) {
   const letter = /^\(?([a-z])[.):]?$/i.exec(text.trim())?.[1]?.toUpperCase();
   if (letter !== undefined) return options.find((option) => option.letter === letter) ?? null;
   const words = simplify(text);
-  if (words === '') return null;
   const exact = options.filter((option) => simplify(option.text) === words || simplify(String(option.value)) === words);
   if (exact.length === 1) return exact[0];
+  if (words.length < 2) return null;
   const begun = options.filter((option) => simplify(option.text).startsWith(words) || simplify(option.text).split(' ').includes(words));
   return begun.length === 1 ? begun[0] : null;
 }

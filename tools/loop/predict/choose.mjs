@@ -30,7 +30,7 @@ function findReturning(questions, progress, chapter, now) {
     // Wrong: 3 to 1 as he was sure; right and due again: 0.
     return isDue ? { question, weight: last.result === 'wrong' ? last.number : 0, time: last.time } : null;
   }).filter(Boolean);
-  return known.sort((a, b) => b.weight - a.weight || (a.time < b.time ? -1 : 1)).map(({ question }) => question);
+  return known.sort((a, b) => b.weight - a.weight || a.time.localeCompare(b.time)).map(({ question }) => question);
 }
 
 // More than a second question of the same kind costs, less than a third.

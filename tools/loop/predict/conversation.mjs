@@ -21,7 +21,7 @@ export async function askQuestions(dialogue, questions, seed, answers) {
 }
 
 function showQuestion(dialogue, { text, lines }, options, number) {
-  dialogue.say(`\n${dialogue.paint('bold', number)}  ${text}`);
+  dialogue.say(`\n${dialogue.paint('bold', `${number}.`)} ${text}`);
   lines.forEach((line) => dialogue.show(`    ${line}`));
   options?.forEach((option) => dialogue.say(`${option.letter}. ${option.text}`));
 }

@@ -26,6 +26,14 @@ export const describePacket = ({ from, to, flags, length }) => `${from} → ${to
 
 export const nameFlags = (flags) => ['syn', 'psh', 'fin', 'rst', 'ack'].filter((flag) => flags.has(flag)).join('+').toUpperCase();
 
+/** The calls of the server to which a packet goes back; none for what the client does, and for what the kernel does alone. */
+function callsOf(packet) {
+  if (packet === undefined || packet.from === 'client') return [];
+  if (packet.flags.has('syn')) return ['listen'];
+  if (packet.flags.has('fin')) return ['close', 'shutdown'];
+  return packet.length > 0 ? ['sendto', 'write'] : [];
+}
+
 const usual = ['server → client  SYN+ACK', 'client → server  ACK', 'server → client  FIN+ACK', 'client → server  FIN+ACK', 'server → client  RST', nothing];
 
 function askNext({ here, there, steps }) {
@@ -40,7 +48,7 @@ function askNext({ here, there, steps }) {
       text: `${describeStep(title)} This packet is sent. Which packet comes next, and from which side? ${leftOut}`,
       // Where packets that only acknowledge are left out, such a one must not stand among the options.
       choices: [answerIn({ here: there }), ...mirror(answerIn({ here })), ...all, ...usual].filter((choice) => order === 0 || !/ ACK$/.test(choice)),
-      topics: [`${title}/${at}`, `${title}/${at + 1}`], spotsIn: ({ here: capture }) => spotsOf(capture, title, at + 1),
+      topics: [`${title}/${at}`, `${title}/${at + 1}`], calls: callsOf(surePackets(here, title)[at + 1]), spotsIn: ({ here: capture }) => spotsOf(capture, title, at + 1),
     };
   }));
 }
@@ -70,7 +78,7 @@ function askState({ here, steps }) {
       kind: 'state', order, answerIn, lines: [describePacket(packet)],
       text: `${describeStep(title)} This packet has come. In which state is the ${side}'s socket now?`,
       choices: [...partners[right] ?? [], ...stateNames],
-      topics: [`${title}/state/${at}`, right], spotsIn: ({ here: capture }) => spotsOf(capture, title, at),
+      topics: [`${title}/state/${at}`, right], calls: callsOf(packet), spotsIn: ({ here: capture }) => spotsOf(capture, title, at),
     };
   })));
 }

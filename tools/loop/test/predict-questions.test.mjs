@@ -6,32 +6,9 @@ import { chooseQuestions } from '../predict/choose.mjs';
 import { listOptions } from '../predict/question.mjs';
 import { makePacketQuestions } from '../predict/packet-questions.mjs';
 import { makeTraceQuestions } from '../predict/trace-questions.mjs';
-import { chapters, readRecordedStory } from './predict-support.mjs';
+import { assertSound, chapterNamed, chapters, readRecordedStory } from './predict-support.mjs';
 
 const stories = new Map(chapters.map((name) => [name, readRecordedStory(name)]).filter(([, story]) => story !== null));
-
-/** All that must hold of every question; `recordings` are those from which they were made. */
-export function assertSound(questions, recordings, what) {
-  assert.equal(new Set(questions.map(({ id }) => id)).size, questions.length, `${what}: two questions with one id`);
-  for (const question of questions) {
-    const say = `${what}: ${question.text} ${question.lines.join(' ')}`;
-    const answer = question.answerIn(recordings);
-    if (question.values === null) assert.ok(Number.isInteger(answer), say);
-    else {
-      const texts = listOptions(question, 1).map(({ text }) => text);
-      assert.equal(question.values.filter((value) => value === answer).length, 1, `${say}: ${answer} of ${question.values}`);
-      assert.equal(new Set(texts).size, texts.length, `${say}: ${texts}`);
-      assert.ok(texts.length >= 2 && texts.length <= 4, `${say}: ${texts}`);
-    }
-    const words = [question.text, ...question.lines, ...(question.values ?? []).map(question.nameValue)].join('\n');
-    assert.doesNotMatch(words, /undefined|null|NaN|htons|127\.0\.0\.1|\b\d{5,}\b(?<!65536)|0x[0-9a-f]{5}|child \d|thread \d/, say);
-    assert.match(question.text, /[.?)]$/, say);
-    for (const { step, line } of question.spotsIn(recordings)) {
-      const lines = recordings.here[step].lines ?? recordings.here[step].packets;
-      assert.ok(line === null || line < lines.length, `${say}: line ${line} of step ${step}`);
-    }
-  }
-}
 
 test('the texts hold the stories of more than half of the chapters', () => {
   assert.ok(stories.size > chapters.length / 2, [...stories.keys()].join(' '));
@@ -51,7 +28,7 @@ test('every pair of recorded stories gives sound questions, and enough of them',
   }
 });
 
-const [one, three] = ['01-iterative', '03-fork'].map((name) => stories.get(name));
+const [one, three] = ['iterative', 'fork'].map((name) => stories.get(chapterNamed(name)));
 const beside = (here, there) => makeTraceQuestions({ here, there }, { here: '03-fork', there: '01-iterative' });
 
 test('of a server that forks is asked who reads, what fork returns, and how many there are', () => {

@@ -1,15 +1,20 @@
 // Stories for the tests of predict: out of the chapters' texts, and a folder in which the command finds all but a build.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listChapters } from '../../chapters.mjs';
 import { Document } from '../../docs/lib/markdown.mjs';
+import { listOptions } from '../predict/question.mjs';
 
 export const root = new URL('../../..', import.meta.url).pathname;
 export const chapters = listChapters(root);
+
+/** The full name of a chapter: numbers change. */
+export const chapterNamed = (name) => chapters.find((chapter) => chapter.slice(3) === name);
 
 /** The story in a chapter's text, from the fence of a whole `./learn trace N --plain`; null where there is none. */
 export function readRecordedStory(chapter) {
@@ -98,4 +103,25 @@ export async function runPredict(folder, words, { input = '', environment = {}, 
 
 export const removeRoot = (folder) => rmSync(folder, { recursive: true, force: true });
 
-export const listFiles = (folder) => readdirSync(folder);
+/** All that must hold of every question; `recordings` are those from which they were made. */
+export function assertSound(questions, recordings, what) {
+  assert.equal(new Set(questions.map(({ id }) => id)).size, questions.length, `${what}: two questions with one id`);
+  for (const question of questions) {
+    const say = `${what}: ${question.text} ${question.lines.join(' ')}`;
+    const answer = question.answerIn(recordings);
+    if (question.values === null) assert.ok(Number.isInteger(answer), say);
+    else {
+      const texts = listOptions(question, 1).map(({ text }) => text);
+      assert.equal(question.values.filter((value) => value === answer).length, 1, `${say}: ${answer} of ${question.values}`);
+      assert.equal(new Set(texts).size, texts.length, `${say}: ${texts}`);
+      assert.ok(texts.length >= 2 && texts.length <= 4, `${say}: ${texts}`);
+    }
+    const words = [question.text, ...question.lines, ...(question.values ?? []).map(question.nameValue)].join('\n');
+    assert.doesNotMatch(words, /undefined|null|NaN|htons|127\.0\.0\.1|\b\d{5,}\b(?<!65536)|0x[0-9a-f]{5}|child \d|thread \d/, say);
+    assert.match(question.text, /[.?)]$/, say);
+    for (const { step, line } of question.spotsIn(recordings)) {
+      const lines = recordings.here[step].lines ?? recordings.here[step].packets;
+      assert.ok(line === null || line < lines.length, `${say}: line ${line} of step ${step}`);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+// What predict is made of: reading answers, choosing what comes back, grading, finding the code and the text.
+
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { readCount, readOption, readSureness } from '../predict/answers.mjs';
+import { chooseQuestions } from '../predict/choose.mjs';
+import { showTrace } from '../predict/evidence.mjs';
+import { gradeAnswers, noteAnswers, sortMisses } from '../predict/grade.mjs';
+import { findCode, findInText, findPrediction, readText } from '../predict/places.mjs';
+import { Progress } from '../progress.mjs';
+import { chapterNamed, makeRoot, readRecordedStory, removeRoot, root } from './predict-support.mjs';
+
+const options = [
+  { letter: 'A', value: 'wait4', text: 'wait4 (in the code: waitpid)' }, { letter: 'B', value: 'read', text: 'read' },
+  { letter: 'C', value: '-1 EINTR', text: '-1, with EINTR' }, { letter: 'D', value: 'spins', text: 'in none: it makes the same calls again and again' },
+];
+
+test('an answer is a letter or the words of an option, in any case and with any spaces', () => {
+  const read = (text) => readOption(text, options)?.letter;
+  assert.deepEqual(['a', ' B ', 'c)', '(d)', 'D.'].map(read), ['A', 'B', 'C', 'D', 'D']);
+  assert.deepEqual(['READ', 'read()', '`read`', '::read', 'wait4', 'waitpid', '-1 EINTR', 'eintr', 'in  none'].map(read),
+    ['B', 'B', 'B', 'B', 'A', 'A', 'C', 'C', 'D']);
+  assert.deepEqual(['', 'E', 'none of it', '-', 'zzz'].map(read), Array(5).fill(undefined));
+});
+
+test('words that fit two options are no answer', () => {
+  const two = [{ letter: 'A', value: 'served', text: 'its echo, at once' }, { letter: 'B', value: 'x', text: 'its echo, later' }];
+  assert.equal(readOption('its echo', two), null);
+  assert.equal(readOption('later', two).letter, 'B');
+});
+
+test('a number may be a word, and sureness is 1 to 3', () => {
+  assert.deepEqual(['2', ' 2 ', 'two', 'None', '0', '2.', '-1', '2.5', 'many', ''].map(readCount), [2, 2, 2, 0, 0, 2, null, null, null, null]);
+  assert.deepEqual(['1', ' 3 ', 'sure', 'Guess', '0', '4', '', 'b'].map(readSureness), [1, 3, 3, 1, null, null, null, null]);
+});
+
+const makeQuestion = (id, more = {}) => ({ id, hash: `${id}00000000`.slice(0, 12), kind: id, order: 0, topics: [], isDifference: true, values: ['x', 'y'], ...more });
+const folders = [];
+const makeProgress = (now) => {
+  folders.push(makeRoot());
+  return new Progress(folders.at(-1), { now });
+};
+after(() => folders.forEach(removeRoot));
+
+test('what was wrong comes back first, the surest before the others; what was right when it is due', () => {
+  let now = Date.parse('2026-01-01T12:00:00Z');
+  const progress = makeProgress(() => now);
+  const questions = ['aaaa', 'bbbb', 'cccc', 'dddd', 'eeee'].map((id) => makeQuestion(id));
+  const note = (id, result, number) => progress.add({ chapter: '03-fork', kind: 'predict', id, hash: `${id}00000000`, result, number });
+  note('dddd', 'right', 3);
+  note('bbbb', 'wrong', 1);
+  note('cccc', 'wrong', 3);
+  const choose = (given = progress) => chooseQuestions(questions, { count: 4, seed: 1, chapter: '09-fork', progress: given, now });
+  assert.deepEqual(choose().returning.map(({ id }) => id), ['cccc', 'bbbb']);
+  assert.deepEqual(choose().fresh.map(({ id }) => id).sort(), ['aaaa', 'eeee'], 'what is known and not due comes after what is new');
+  now += 2 * 24 * 60 * 60 * 1000;
+  assert.deepEqual(choose().returning.map(({ id }) => id), ['cccc', 'bbbb', 'dddd']);
+  assert.deepEqual(choose(null).returning, [], 'with a seed of his own the journal does not count');
+});
+
+test('an answer that was given to an older form of a question does not bring it back', () => {
+  const progress = makeProgress(Date.now);
+  progress.add({ chapter: 'fork', kind: 'predict', id: 'aaaa', hash: 'ffffffffffff', result: 'wrong', number: 3 });
+  assert.deepEqual(chooseQuestions([makeQuestion('aaaa')], { count: 1, seed: 1, chapter: 'fork', progress }).returning, []);
+});
+
+test('the fresh recording decides; where it tells nothing, the answer does not count', () => {
+  const question = makeQuestion('aaaa', { answerIn: ({ here }) => here });
+  const grade = (value, fresh, earlier) => {
+    const [{ outcome, isOther }] = gradeAnswers([{ question, number: 1, value, sureness: 2 }], { here: fresh }, { here: earlier });
+    return [outcome, isOther];
+  };
+  assert.deepEqual(grade('x', 'x', 'x'), ['right', false]);
+  assert.deepEqual(grade('x', 'y', 'x'), ['wrong', true]);
+  assert.deepEqual(grade('y', 'y', 'x'), ['right', true]);
+  assert.deepEqual(grade(null, 'x', 'x'), ['wrong', false]);
+  for (const nothing of [null, undefined, Infinity, 'z']) assert.deepEqual(grade('x', nothing, 'x'), ['void', true]);
+});
+
+test('what was sure and wrong comes first in the summary, and what does not count is not noted', () => {
+  const graded = [['aaaa', 1, 'wrong'], ['bbbb', 3, 'void'], ['cccc', 3, 'wrong'], ['dddd', 2, 'right']]
+    .map(([id, sureness, outcome]) => ({ question: makeQuestion(id), sureness, outcome }));
+  assert.deepEqual(sortMisses(graded).map(({ question }) => question.id), ['cccc', 'aaaa']);
+  const progress = makeProgress(Date.now);
+  noteAnswers(progress, '03-fork', graded);
+  assert.deepEqual(progress.entries.map(({ chapter, kind, id, result, number }) => [chapter, kind, id, result, number]),
+    [['fork', 'predict', 'aaaa', 'wrong', 1], ['fork', 'predict', 'cccc', 'wrong', 3], ['fork', 'predict', 'dddd', 'right', 2]]);
+});
+
+const [robust, fork] = ['robust', 'fork'].map(chapterNamed);
+const codeOf = (chapter, other, calls, options_) => findCode(root, chapter, other, calls, options_);
+
+test('the code of a call is found, by the name that the code has for it', () => {
+  const [place] = codeOf(fork, robust, ['fork']);
+  assert.equal(place.path, `chapters/${fork}/server.cpp`);
+  assert.match(place.text, /::fork\(\)/);
+  assert.match(codeOf(fork, robust, ['wait4'])[0].text, /::waitpid\(/);
+  assert.match(codeOf(fork, robust, ['sendto'])[0].text, /::send\(/);
+});
+
+test('where a ring is used, the operation takes the place of the call', () => {
+  const ring = chapterNamed('io-uring');
+  assert.match(codeOf(ring, undefined, ['accept4'])[0].text, /::io_uring_prep_(multishot_)?accept/);
+  assert.match(codeOf(ring, undefined, ['io_uring_enter'])[0].text, /::io_uring_submit/);
+  assert.deepEqual(codeOf(fork, robust, ['read'], { isAbsent: true }), []);
+});
+
+
+test('the text is found that shows the line, and the section with the prediction', () => {
+  const text = readText(root, fork);
+  const place = findInText(text, codeOf(fork, robust, ['fork']));
+  assert.match(text.lines[place.line - 1], /::fork\(\)/);
+  assert.match(place.heading, /\w/);
+  assert.match(text.lines[findPrediction(text).line - 1], /^## Predict, then watch/);
+  assert.equal(readText(root, '99-nothing'), null);
+});
+
+test('the lines of the trace stand beside a miss, the one that answers marked', () => {
+  const story = readRecordedStory(fork);
+  const step = story.findIndex(({ heading }) => heading === 'the client connects');
+  const lines = showTrace(story, [{ step, line: 1 }]);
+  assert.equal(lines[0], '  the client connects');
+  assert.deepEqual(lines.filter((line) => line.startsWith('  >')), ['  > server   fork() = child 1']);
+  assert.ok(lines.length <= 6, lines.join('\n'));
+});
