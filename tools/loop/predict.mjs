@@ -112,7 +112,9 @@ async function prepare(scope, { view, session, isSessionGiven, chapter, other, n
     const there = other === undefined ? null : await recordChapter(scope, view, other, name);
     const questions = view.makeQuestions({ here, there }, names);
     const differences = questions.filter(({ isDifference }) => isDifference).length;
-    if (best === undefined || differences > best.differences) best = { recordings: { here, there: there ?? [] }, session: name, questions, differences };
+    if (best === undefined || differences > best.differences) {
+      best = { recordings: { here, there: there ?? [] }, session: name, questions, differences };
+    }
     if (best.differences >= fewestDifferences) break;
   }
   return best;
@@ -134,7 +136,10 @@ function introduce(dialogue, { view, chapter, other, session, set, returning, qu
   else if (other && set.some(({ isDifference }) => !isDifference)) dialogue.say('Some questions are about what has changed, and some about what has stayed.');
   if (!isChapterGiven) dialogue.say('(You have named no chapter: this is the first of which you have predicted nothing, or least lately.)');
   if (set.length < count) dialogue.say(`(There are no more than ${set.length}.)`);
-  if (returning.length > 0) dialogue.say(`${returning.length === 1 ? 'The first comes' : `The first ${returning.length} come`} back: wrong at the last time, or due again.`);
+  if (returning.length > 0) {
+    const which = returning.length === set.length ? 'All of them come' : returning.length === 1 ? 'The first comes' : `The first ${returning.length} come`;
+    dialogue.say(`${which} back: wrong at the last time, or due again.`);
+  }
   dialogue.say(`Answer with the letter, the words, or a number; ? says that you do not know. Ctrl-D ends early: what you have answered is graded.`);
   dialogue.say(`(seed ${seed}${isSeedGiven ? '' : `; --seed ${seed} asks for this seed's questions, whatever comes back`})`);
 }

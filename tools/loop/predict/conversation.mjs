@@ -5,7 +5,8 @@ import { listOptions } from './question.mjs';
 
 /**
  * Asks all questions and puts {question, number, value, sureness} into `answers` as they come: `number` counts from 1,
- * `value` is null where the learner does not know. Returns whether all were asked; the end of the input ends it earlier.
+ * `value` is null where the learner does not know. Returns whether all were asked: the end of the input ends it earlier, and
+ * where it comes in place of the sureness, the answer counts as a guess.
  */
 export async function askQuestions(dialogue, questions, seed, answers) {
   for (const [at, question] of questions.entries()) {
@@ -14,8 +15,8 @@ export async function askQuestions(dialogue, questions, seed, answers) {
     const value = await askAnswer(dialogue, options);
     if (value === undefined) return false;
     const sureness = value === null ? 1 : await askSureness(dialogue);
+    answers.push({ question, number: at + 1, value, sureness: sureness ?? 1 });
     if (sureness === undefined) return false;
-    answers.push({ question, number: at + 1, value, sureness });
   }
   return true;
 }

@@ -65,7 +65,8 @@ export function restAfter(story, step) {
   return rest;
 }
 
-const births = ['fork', 'vfork', 'clone'];
+/** Calls that make a process or a thread. */
+export const births = ['fork', 'vfork', 'clone'];
 
 /** How many processes and threads the server consists of when a step is over: also those that have made no call yet. */
 export function countAlive(story, step) {

@@ -34,7 +34,9 @@ function callsOf(packet) {
   return packet.length > 0 ? ['sendto', 'write'] : [];
 }
 
-const usual = ['server → client  SYN+ACK', 'client → server  ACK', 'server → client  FIN+ACK', 'client → server  FIN+ACK', 'server → client  RST', nothing];
+const usual = [
+  'server → client  SYN+ACK', 'client → server  ACK', 'server → client  FIN+ACK', 'client → server  FIN+ACK', 'server → client  RST', nothing,
+];
 
 function askNext({ here, there, steps }) {
   return steps.flatMap(({ title, order }) => surePackets(here, title).map(describePacket).map((first, at, all) => {
@@ -48,7 +50,8 @@ function askNext({ here, there, steps }) {
       text: `${describeStep(title)} This packet is sent. Which packet comes next, and from which side? ${leftOut}`,
       // Where packets that only acknowledge are left out, such a one must not stand among the options.
       choices: [answerIn({ here: there }), ...mirror(answerIn({ here })), ...all, ...usual].filter((choice) => order === 0 || !/ ACK$/.test(choice)),
-      topics: [`${title}/${at}`, `${title}/${at + 1}`], calls: callsOf(surePackets(here, title)[at + 1]), spotsIn: ({ here: capture }) => spotsOf(capture, title, at + 1),
+      topics: [`${title}/${at}`, `${title}/${at + 1}`], calls: callsOf(surePackets(here, title)[at + 1]),
+      spotsIn: ({ here: capture }) => spotsOf(capture, title, at + 1),
     };
   }));
 }
@@ -92,7 +95,8 @@ function askTimeWait({ here }) {
     answerIn: ({ here: capture }) => (capture.length === 0 ? null
       : ['client', 'server'].filter((side) => lastStates(capture)[side] === 'TIME_WAIT').join(' and ') || 'nobody'),
     text: 'The session is over, and both have closed their sockets. Which side is in TIME_WAIT?',
-    choices: ['client', 'server', 'client and server', 'nobody'], nameValue: (value) => (value === 'nobody' ? 'neither' : value === 'client and server' ? 'both' : `the ${value}`),
+    choices: ['client', 'server', 'client and server', 'nobody'],
+    nameValue: (value) => ({ nobody: 'neither', 'client and server': 'both' })[value] ?? `the ${value}`,
     topics: ['TIME_WAIT'], spotsIn: ({ here: capture }) => lastSpot(capture),
   }];
 }
@@ -107,8 +111,7 @@ function askFirstFin({ here }) {
     },
     text: 'Which side begins to end the connection, and with which flag?',
     choices: ['client, FIN', 'server, FIN', 'client, RST', 'server, RST'], nameValue: (value) => `the ${value.replace(',', ', with')}`,
-    topics: ['first FIN'], spotsIn: ({ here: capture }) => capture.flatMap(({ packets }, step) => packets.filter(isSure)
-      .flatMap((packet, line) => (packet === find(capture) ? [{ step, line }] : []))),
+    topics: ['first FIN'], spotsIn: ({ here: capture }) => findPackets(capture, (packet) => packet === find(capture)),
   }];
 }
 
@@ -121,7 +124,7 @@ function askCount({ here }) {
     kind: 'count', order: here.length, topics: [`count/${topic}`],
     answerIn: ({ here: capture }) => (capture.length === 0 ? null : capture.flatMap(({ packets }) => packets.filter(isSure)).filter(isMeant).length),
     text: `In the whole session, from both sides, how many packets ${what}? (a number)`,
-    spotsIn: ({ here: capture }) => capture.flatMap(({ packets }, step) => packets.filter(isSure).flatMap((packet, line) => (isMeant(packet) ? [{ step, line }] : []))),
+    spotsIn: ({ here: capture }) => findPackets(capture, isMeant),
   }));
 }
 
@@ -129,6 +132,10 @@ const spotsOf = (steps, title, line) => {
   const step = findStep(steps, title);
   return step === -1 ? [] : [{ step, line: line < surePackets(steps, title).length ? line : null }];
 };
+
+/** Where in a capture the packets are that `isMeant` chooses. */
+const findPackets = (steps, isMeant) => steps.flatMap(({ packets }, step) => (
+  packets.filter(isSure).flatMap((packet, line) => (isMeant(packet) ? [{ step, line }] : []))));
 
 const lastSpot = (steps) => {
   const step = steps.findLastIndex(({ packets }) => packets.some(isSure));

@@ -11,7 +11,7 @@ const forms = {
   sendto: [/::send\(/], recvfrom: [/::recv\(/], wait4: [/::waitpid\(/], rt_sigaction: [/::sigaction\(/],
   rt_sigprocmask: [/::sigprocmask\(/, /::pthread_sigmask\(/], rt_sigtimedwait: [/::sigtimedwait\(/, /::sigwait(info)?\(/],
   eventfd2: [/::eventfd\(/], signalfd4: [/::signalfd\(/], epoll_pwait: [/::epoll_wait\(/], pselect6: [/::select\(/], ppoll: [/::poll\(/],
-  execve: [/::execv[pe]*\(/], exit_group: [/::_exit\(/, /::exit\(/], clone: [/std::j?thread\(/], close: [/\.close\(\)/, /~Fd\b/, /::close\(/],
+  execve: [/::execv[pe]*\(/], exit_group: [/::_exit\(/, /::exit\(/], exit: [], clone: [/std::j?thread\(/, /std::async\(/], close: [/\.close\(\)/, /~Fd\b/, /::close\(/],
   io_uring_setup: [/::io_uring_queue_init\w*\(/], io_uring_register: [/::io_uring_register\w+\(/, /::io_uring_setup_buf_ring\(/],
   io_uring_enter: [/::io_uring_submit_and_wait\w*\(/, /::io_uring_submit\w*\(/],
 };

@@ -18,7 +18,8 @@ export function report(dialogue, { answers, recordings }, { root, chapter, other
   }
   const text = readText(root, chapter);
   for (const miss of sortMisses(answers)) {
-    dialogue.say(`\n${paint('bold', `${miss.number}. wrong${miss.value === null ? ': you did not know' : `, and you were ${describeSureness(miss.sureness)}`}`)}`);
+    const how = miss.value === null ? ': you did not know' : `, and you were ${describeSureness(miss.sureness)}`;
+    dialogue.say(`\n${paint('bold', `${miss.number}. wrong${how}`)}`);
     explainMiss(dialogue, miss, { root, chapter, other, view, recordings, text });
   }
   suggestNext(dialogue, { answers, chapter, view, session });
@@ -45,6 +46,7 @@ function explainMiss(dialogue, { question, value, right, isOther }, { root, chap
 function suggestNext(dialogue, { answers, chapter, view, session }) {
   const wrong = sortMisses(answers);
   dialogue.say('');
-  if (wrong.length > 0) dialogue.say(`Noted: next time, without --seed, ${wrong.length === 1 ? 'this one comes' : 'these come'} first${wrong.length > 1 && wrong[0].sureness > 1 ? ', and of them what you were surest of' : ''}.`);
+  const surest = wrong.length > 1 && wrong[0].sureness > 1 ? ', and of them what you were surest of' : '';
+  if (wrong.length > 0) dialogue.say(`Noted: next time, without --seed, ${wrong.length === 1 ? 'this one comes' : 'these come'} first${surest}.`);
   dialogue.say(`All of it: ./learn ${view.command} ${Number(chapter.slice(0, 2))}${session === 'one' ? '' : ` --session ${session}`}`);
 }

@@ -6,7 +6,8 @@ import { kindsIn } from './facts.mjs';
 const sourceNames = {
   sendto: 'send', recvfrom: 'recv', wait4: 'waitpid', rt_sigaction: 'sigaction', rt_sigprocmask: 'sigprocmask',
   rt_sigtimedwait: 'sigtimedwait or sigwait', rt_sigsuspend: 'sigsuspend', eventfd2: 'eventfd', signalfd4: 'signalfd',
-  pselect6: 'select', ppoll: 'poll', epoll_pwait: 'epoll_wait', execve: 'execvp', exit: 'the end of a thread', exit_group: 'exit, or the end of main', clone: 'std::thread',
+  pselect6: 'select', ppoll: 'poll', epoll_pwait: 'epoll_wait', execve: 'execvp', exit: 'the end of a thread',
+  exit_group: 'exit, or the end of main', clone: 'std::thread or std::async',
 };
 
 /** `sendto` (in the code: `send`). */

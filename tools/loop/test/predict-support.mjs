@@ -20,7 +20,8 @@ export const chapterNamed = (name) => chapters.find((chapter) => chapter.slice(3
 export function readRecordedStory(chapter) {
   const path = `docs/${chapter}.md`;
   const text = new Document(path, readFileSync(join(root, path), 'utf8'));
-  const marker = text.markersNamed('run').find(({ rest }) => new RegExp(`^\\./learn trace ${Number(chapter.slice(0, 2))} --plain( -- --workers 2)?$`).test(rest));
+  const command = new RegExp(`^\\./learn trace ${Number(chapter.slice(0, 2))} --plain( -- --workers 2)?$`);
+  const marker = text.markersNamed('run').find(({ rest }) => command.test(rest));
   return marker === undefined ? null : parsePlainTrace(text.fenceContent(text.findFence(marker)));
 }
 
@@ -30,7 +31,7 @@ export function parsePlainTrace(lines) {
   for (const line of lines.slice(2)) {
     const [, role, text] = /^ {2}((?:server|child|thread)(?: \d+)?) {2,}(.*)$/.exec(line) ?? [];
     if (role !== undefined) story.at(-1).lines.push(parseLine(role, text));
-    else if (/^[a-z].*/.test(line) && !line.startsWith('one echo:')) story.push({ title: line, heading: line.replace(/(, and no echo comes| and receives its echo)$/, (end) => (line.startsWith('the second') ? '' : end)), lines: [], calls: [] });
+    else if (/^[a-z]/.test(line) && !line.startsWith('one echo:')) story.push({ title: line, heading: line, lines: [], calls: [] });
   }
   for (const step of story) {
     step.isEcho = /receives its echo$/.test(step.title);
