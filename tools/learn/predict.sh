@@ -4,8 +4,8 @@
 #
 # Two chapters are recorded, and the questions are about what differs: who acts, which call comes next, what it
 # returns, who sleeps and in what, how many. You answer, and say how sure you are. Then a fresh recording grades
-# you, and beside each miss stand its lines, the line of the code, and the place in the text. What you were sure
-# of, and was wrong, comes first next time.
+# you, and beside each miss stand its lines, the line of the code, and the place in the text. What you were
+# sure of and had wrong comes first next time.
 #
 #   --against CHAPTER  compare with this chapter, not with the one before
 #   --packets          ask about packets and TCP states (who may capture: ./learn doctor)

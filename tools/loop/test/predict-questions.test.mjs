@@ -49,6 +49,20 @@ test("what the other chapter does is among the wrong answers", () => {
   assert.ok(asleep.values.includes('read'), asleep.values.join());
 });
 
+test('a port with fewer digits makes no other question', () => {
+  const shorten = (story) => JSON.parse(JSON.stringify(story).replaceAll('"result":"29"', '"result":"28"'));
+  const identify = (here, there) => beside(here, there).map(({ id, hash }) => [id, hash]);
+  assert.notDeepEqual(shorten(three), three);
+  assert.deepEqual(identify(shorten(three), shorten(one)), identify(three, one));
+});
+
+test('where others are asleep in a call, nobody is asked who has no line with it', () => {
+  const [here, there] = ['prefork', 'nonblocking'].map((name) => stories.get(chapterNamed(name)));
+  const asked = makeTraceQuestions({ here, there }, { here: 'a', there: 'b' }).map(({ text }) => text);
+  assert.ok(asked.some((text) => /^The client sends .*Who has a line with read /.test(text)));
+  assert.ok(!asked.some((text) => /^The client sends .*Who has a line with accept4 /.test(text)));
+});
+
 test('two stories that are the same give no question about a change', () => {
   assert.deepEqual(beside(three, three).filter(({ isDifference }) => isDifference).map(({ text }) => text), []);
 });

@@ -1,7 +1,8 @@
 // ./learn predict as a learner runs it: through a pipe, on the real servers, and where the machine forbids it.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -16,7 +17,6 @@ import { assertSound, chapterNamed, chapters, makeRoot, readRecordedStory, remov
 const [first, second, fork, signals, epoll, edge, ring] = ['iterative', 'robust', 'fork', 'signal-driven', 'epoll', 'epoll-edge', 'io-uring'].map(chapterNamed);
 const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 const canCapture = spawnSync('tcpdump', ['-i', 'lo', '-d']).status === 0;
-const mayUseRing = spawnSync(executableOf(ring), ['--port', 'none']).stderr?.toString().includes('--port') ?? false;
 
 const skipWithout = (...names) => {
   const missing = names.find((name) => !existsSync(executableOf(name)));
@@ -25,6 +25,18 @@ const skipWithout = (...names) => {
 const skipTrace = (...names) => skipWithout(...names) || (!canTrace && 'strace may not trace here');
 const skipCapture = (...names) => skipWithout(...names) || (!canCapture && 'tcpdump may not capture here');
 
+/** Whether the kernel lets a server have a ring: it is ready then, and otherwise ends at once. */
+async function canUseRing() {
+  if (skipWithout(ring)) return false;
+  const server = spawn(executableOf(ring), ['--port', '0'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = once(server, 'exit');
+  const isReady = await Promise.race([once(server.stdout, 'data').then(() => true), ended.then(() => false)]);
+  server.kill();
+  await ended;
+  return isReady;
+}
+
+const mayUseRing = await canUseRing();
 const folders = [];
 const newRoot = () => {
   folders.push(makeRoot());
@@ -40,7 +52,8 @@ const surely = 'A\n9\n3\n';
 
 for (const [name, other] of [[fork, before(fork)], [epoll, before(epoll)], [edge, signals], [ring, before(ring)]]) {
   const words = other === before(name) ? [name] : [name, '--against', other];
-  test(`predict ${words.join(' ')}: five questions are answered, graded, explained and noted`, { skip: skipTrace(name, other) }, async () => {
+  const skip = skipTrace(name, other) || (name === ring && !mayUseRing && 'the kernel gives no ring here');
+  test(`predict ${words.join(' ')}: five questions are answered, graded, explained and noted`, { skip }, async () => {
     const folder = newRoot();
     const { code, out, err } = await runPredict(folder, [...words, '--seed', '3', '--plain'], { input: '?\n'.repeat(2) + surely.repeat(3) });
     assert.equal(code, 0, err);
@@ -184,7 +197,7 @@ test('what the texts have recorded answers as this machine does, beside every ne
   const scope = new Scope();
   context.after(() => scope.close());
   for (const name of chapters) {
-    const skipped = skipTrace(name) || (chapters.indexOf(name) >= chapters.indexOf(ring) && !mayUseRing && 'no io_uring here');
+    const skipped = skipTrace(name) || (chapters.indexOf(name) >= chapters.indexOf(ring) && !mayUseRing && 'the kernel gives no ring here');
     if (skipped) context.diagnostic(`${name}: ${skipped}`);
     else fresh.set(name, await viewpoints.trace.record(scope, executableOf(name), { serverOptions: findServer(root, name).serverOptions }));
   }
