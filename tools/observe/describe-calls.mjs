@@ -41,7 +41,7 @@ export const closeBracket = (beginning) => (beginning.endsWith('…') ? `${begin
  * is what the interrupted call returns. Null for what is no call.
  */
 export function describeCall(item, roles) {
-  if (item.kind === 'handler-end') return item.call && !item.restarts ? { name: item.call, args: [], result: '-1 EINTR' } : null;
+  if (item.kind === 'handler-end') return item.call && !item.restarts ? { name: item.call, args: ['…'], result: '-1 EINTR' } : null;
   if (item.kind !== 'call') return null;
   const args = isBirth(item) ? [] : shortenArguments(item, roles);
   const hasResult = !item.interrupted && item.result !== '?' && item.result !== null;

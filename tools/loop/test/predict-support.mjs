@@ -55,7 +55,7 @@ function parseLine(role, text) {
 
 function parseCall(text) {
   const [, interrupted] = /^the handler returns; (\w+) returns -1 EINTR$/.exec(text) ?? [];
-  if (interrupted) return { name: interrupted, args: [], result: '-1 EINTR' };
+  if (interrupted) return { name: interrupted, args: ['…'], result: '-1 EINTR' };
   const [, name, args, result] = /^(\w+)\((.*?)(?:\) = (.*)|\) is interrupted by a signal|\)|…)$/.exec(text) ?? [];
   return name === undefined ? null : { name, args: name === 'fork' || name === 'clone' ? [] : splitPlainly(args), result: result ?? null };
 }
