@@ -9,20 +9,36 @@
 //   <details><summary>Answer</summary>
 //
 //   **B.** The entry keeps the exit status. Not A: somebody may still ask. Not C: memory is gone at exit.
+//
+//   What belongs to none of the options stands before the first "Not", or in a paragraph of its own.
 //   </details>
 //   <!-- /quiz -->
+//
+// Two options with one reason share it: "Not A and not C: ...". The check of the texts and ./learn quiz read it here.
 
 const fewestQuestions = 4;
 const mostQuestions = 6;
 const fewestOptions = 3;
 
+/**
+ * The questions of a document, in their order: {line, wording, options: [{letter, text}], right, why, reasons, more,
+ * problems: [{line, message}]}. `wording` may be followed by more of the question, as code. `reasons` is a Map from a
+ * wrong letter to its {text, letters}; text begins with "Not A: ", letters are those that share it. `why` says what is
+ * right, `more` what belongs to no option. All texts are Markdown. A question with problems may lack any of these.
+ */
+export function parseQuiz(document) {
+  return pairMarkers(document.markersNamed('quiz', '/quiz'), () => {}).map((markers) => parseQuestion(document, markers));
+}
+
 export function checkQuiz(document, { line, start, end }, add) {
   const markers = document.markersNamed('quiz', '/quiz').filter(({ index }) => index >= start && index < end);
-  const questions = pairMarkers(markers, add);
-  if (questions.length < fewestQuestions || questions.length > mostQuestions) {
-    add(line, `the quiz has ${questions.length} questions; write ${fewestQuestions} to ${mostQuestions}`);
+  const pairs = pairMarkers(markers, add);
+  if (pairs.length < fewestQuestions || pairs.length > mostQuestions) {
+    add(line, `the quiz has ${pairs.length} questions; write ${fewestQuestions} to ${mostQuestions}`);
   }
-  for (const question of questions) checkQuestion(document, question, add);
+  for (const pair of pairs) {
+    for (const problem of parseQuestion(document, pair).problems) add(problem.line, problem.message);
+  }
 }
 
 function pairMarkers(markers, add) {
@@ -43,62 +59,96 @@ function pairMarkers(markers, add) {
   return questions;
 }
 
-function checkQuestion(document, { open, close }, add) {
+function parseQuestion(document, { open, close }) {
   const lines = document.lines.slice(open.index + 1, close.index);
+  const isProse = document.isProse.slice(open.index + 1, close.index);
+  const question = { line: open.line, options: [], reasons: new Map(), problems: [] };
+  const add = (line, message) => question.problems.push({ line, message });
   const lineOf = (offset) => open.line + 1 + offset;
-  const fold = lines.findIndex((text) => /^\s*<details\b/.test(text));
-  if (fold < 0) return add(open.line, 'this question has no <details><summary>Answer</summary>; fold its answer into one');
+  const fold = lines.findIndex((text, offset) => isProse[offset] && /^\s*<details\b/.test(text));
+  if (fold < 0) {
+    add(open.line, 'this question has no <details><summary>Answer</summary>; fold its answer into one');
+    return question;
+  }
 
-  const letters = checkOptions(lines.slice(0, fold), lineOf, open, add);
-  checkWording(lines.slice(0, fold), open, add);
+  readOptions(lines.slice(0, fold), isProse, lineOf, question, add);
+  checkWording(lines.slice(0, fold), question, add);
   if (!/^<details><summary>Answer<\/summary>/.test(lines.slice(fold, fold + 2).map((text) => text.trim()).join(''))) {
     add(lineOf(fold), 'the fold of an answer begins with <details><summary>Answer</summary>; write it so');
   }
   const foldEnd = lines.findIndex((text, offset) => offset > fold && /<\/details>/.test(text));
-  if (foldEnd < 0) return add(lineOf(fold), 'the fold of this answer has no </details> before <!-- /quiz -->; add it');
-  checkAnswer(lines.slice(fold, foldEnd + 1), letters, lineOf(fold), add);
+  if (foldEnd < 0) add(lineOf(fold), 'the fold of this answer has no </details> before <!-- /quiz -->; add it');
+  else readAnswer(lines.slice(fold, foldEnd + 1).join('\n'), lineOf(fold), question, add);
+  return question;
 }
 
-function checkWording(lines, open, add) {
-  const words = lines.join('\n').trim().split(/\n\s*\n|\n(?=- )/)[0];
-  if (!/^\*\*[^*][\s\S]*\*\*$/.test(words.trim())) add(open.line, 'the question is not bold; write **The question?** directly after <!-- quiz -->');
-  const bold = lines.filter((text) => /^\*\*/.test(text));
-  if (bold.length > 1) add(open.line, 'there are two bold questions between <!-- quiz --> and <!-- /quiz -->; give each its own');
-}
-
-// Returns the letters of the options, in order.
-function checkOptions(lines, lineOf, open, add) {
-  const letters = [];
+// Reads the wording, which ends where the first option begins, and the options.
+function readOptions(lines, isProse, lineOf, question, add) {
+  const { options } = question;
+  const first = lines.findIndex((text, offset) => isProse[offset] && /^- /.test(text));
+  question.wording = lines.slice(0, first < 0 ? lines.length : first).join('\n').trim();
   lines.forEach((text, offset) => {
-    if (!/^- /.test(text)) return;
-    const letter = /^- ([A-Z])\. \S/.exec(text)?.[1];
-    const expected = String.fromCharCode('A'.charCodeAt(0) + letters.length);
+    if (first < 0 || offset < first || !isProse[offset]) return;
+    if (!/^- /.test(text)) {
+      if (text.trim() !== '' && options.length > 0) options.at(-1).text += `\n${text.trim()}`;
+      return;
+    }
+    const [, letter, words] = /^- ([A-Z])\. (\S.*)/.exec(text) ?? [];
+    const expected = String.fromCharCode('A'.charCodeAt(0) + options.length);
     if (letter !== expected) add(lineOf(offset), `this option should begin with "- ${expected}. " and a text; write it so`);
-    letters.push(expected);
+    options.push({ letter: expected, text: words ?? text.slice(2) });
   });
-  if (letters.length < fewestOptions) add(open.line, `this question has ${letters.length} options; write at least ${fewestOptions}, as "- A. text"`);
-  return letters;
+  if (options.length < fewestOptions) add(question.line, `this question has ${options.length} options; write at least ${fewestOptions}, as "- A. text"`);
 }
 
-function checkAnswer(lines, letters, line, add) {
-  const text = lines.join('\n').replace(/<[^>]*>/g, ' ').replace(/^\s*Answer\s/, '').replace(/`[^`]*`/g, ' ').trim();
-  const right = /^\*\*([A-Z])\.\*\*/.exec(text)?.[1];
-  if (!right) return add(line, 'the answer does not open with the right letter; begin it with **B.** or the like');
-  if (!letters.includes(right)) return add(line, `the answer is ${right}, which is no option of this question; correct the letter`);
-  const explanation = text.slice('**B.**'.length);
+function checkWording(lines, { line }, add) {
+  const words = lines.join('\n').trim().split(/\n\s*\n|\n(?=- )/)[0];
+  if (!/^\*\*[^*][\s\S]*\*\*$/.test(words.trim())) add(line, 'the question is not bold; write **The question?** directly after <!-- quiz -->');
+  const bold = lines.filter((text) => /^\*\*/.test(text));
+  if (bold.length > 1) add(line, 'there are two bold questions between <!-- quiz --> and <!-- /quiz -->; give each its own');
+}
+
+function readAnswer(fold, line, question, add) {
+  const text = fold.replace(/<\/?(?:details|summary)\b[^>]*>/g, ' ').replace(/^\s*Answer\s/, '').trim();
+  question.right = /^\*\*([A-Z])\.\*\*/.exec(text)?.[1];
+  const letters = question.options.map(({ letter }) => letter);
+  if (!question.right) return add(line, 'the answer does not open with the right letter; begin it with **B.** or the like');
+  if (!letters.includes(question.right)) return add(line, `the answer is ${question.right}, which is no option of this question; correct the letter`);
+  readReasons(text.slice('**B.**'.length).trim(), line, question, add);
   for (const letter of letters) {
-    if (letter !== right && !mentionsOption(explanation, letter)) {
+    if (letter !== question.right && !question.reasons.has(letter)) {
       add(line, `the answer does not say why ${letter} is wrong; add a sentence such as "Not ${letter}: ..."`);
     }
   }
 }
 
-// A letter on its own names an option, except C++, and an A that begins a sentence as an article does:
-// there the word after it must be one that an article cannot have.
-function mentionsOption(text, letter) {
-  const verbs = 'is|was|would|cannot|can|could|does|did|has|will|may|might|sounds|seems|describes|confuses|forgets|mixes|holds|names|and [A-Z]\\b|or [A-Z]\\b';
-  const alone = `(?<![\\p{L}\\p{N}_])${letter}(?![\\p{L}\\p{N}_+#'’])`;
-  const startsSentence = '(?<=(?:^|[.!?:]["”)*_]*)\\s*["“(]?)';
-  const asArticle = new RegExp(`${startsSentence}${alone}(?!\\s*[:,.;)*]|\\s+(?:${verbs}))`, 'gu');
-  return new RegExp(alone, 'u').test(letter === 'A' ? text.replace(asArticle, ' ') : text);
+// "Not A: ", "Not A and not C: ", at the beginning of a sentence, and not in code.
+const labelForm = /(?<=^|[.!?:;)"”*]\s+)Not ([A-Z])((?:,? (?:and|or) not [A-Z]|, not [A-Z])*):\s*/g;
+
+/** Splits an explanation at its "Not A:"; a reason goes on to the next of them, or to the end of its paragraph. */
+function readReasons(explanation, line, question, add) {
+  const [why, more] = [[], []];
+  for (const paragraph of explanation.split(/\n\s*\n/).map((text) => text.replace(/\s+/g, ' ').trim()).filter(Boolean)) {
+    const masked = paragraph.replace(/`[^`]*`/g, (code) => 'x'.repeat(code.length));
+    const labels = [...masked.matchAll(labelForm)];
+    const before = paragraph.slice(0, labels[0]?.index).trim();
+    if (before !== '') (question.reasons.size === 0 ? why : more).push(before);
+    labels.forEach((label, index) => {
+      const text = paragraph.slice(label.index, labels[index + 1]?.index).trim();
+      addReason(text, [label[1], ...[...label[2].matchAll(/not ([A-Z])/g)].map(([, letter]) => letter)], text.length > label[0].trim().length, line, question, add);
+    });
+  }
+  question.why = why.join('\n\n');
+  question.more = more.join('\n\n');
+  if (question.why === '') add(line, `the answer does not say why ${question.right} is right; add a sentence after **${question.right}.**`);
+}
+
+function addReason(text, letters, hasWords, line, question, add) {
+  for (const letter of letters) {
+    if (!question.options.some((option) => option.letter === letter)) add(line, `the answer says "Not ${letter}", which is no option of this question; correct the letter`);
+    else if (letter === question.right) add(line, `the answer says "Not ${letter}", and ${letter} is the right one; correct the letter`);
+    else if (question.reasons.has(letter)) add(line, `the answer says twice why ${letter} is wrong; put the two together`);
+    else if (!hasWords) add(line, `"Not ${letter}:" gives no reason; say why ${letter} is wrong`);
+    else question.reasons.set(letter, { text, letters });
+  }
 }

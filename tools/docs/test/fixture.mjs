@@ -105,7 +105,7 @@ const quizQuestion = `<!-- quiz -->
 
 <details><summary>Answer</summary>
 
-**B.** The entry keeps the exit status. Not A: somebody may ask. C is wrong because memory goes at exit.
+**B.** The entry keeps the exit status. Not A: somebody may ask. Not C: memory goes at exit.
 
 </details>
 <!-- /quiz -->
