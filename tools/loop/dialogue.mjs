@@ -18,14 +18,17 @@ export function wrap(text, width = findWidth()) {
   return text.split('\n').map((line) => wrapLine(line, width)).join('\n');
 }
 
+// Columns: what sets a colour takes none. (A letter outside of Latin may take two; the texts have none.)
+const measure = (text) => text.replace(/\x1b\[[0-9;]*m/g, '').length;
+
 function wrapLine(line, width) {
-  if (line.length <= width) return line;
+  if (measure(line) <= width) return line;
   const [first] = /^\s*(?:[-*] |[A-Z]\. |\d+\. )?/.exec(line);
   const rows = [];
   let row = first;
   let isEmpty = true;
   for (const word of line.slice(first.length).split(/ +/)) {
-    if (!isEmpty && row.length + 1 + word.length > width) {
+    if (!isEmpty && measure(row) + 1 + measure(word) > width) {
       rows.push(row);
       row = ' '.repeat(first.length);
       isEmpty = true;

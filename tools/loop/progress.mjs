@@ -114,16 +114,27 @@ export class Progress {
     return entry;
   }
 
-  /** Adds the lines of another journal that are not here yet. Returns {added, known, unread: [line...]}. */
+  /**
+   * Adds the lines of another journal that are not here yet. Of the lines that cannot be read, those that begin as an
+   * entry does (torn ones, and those of a later version) are added as well; what is no line of a journal is not.
+   * Returns {added, known, unread: [line...], kept}: kept is how many of the unread ones are in this journal now.
+   */
   merge(text) {
     const here = new Set([...this.entries.map(writeLine), ...this.unread]);
-    const outcome = { added: 0, known: 0, unread: [] };
+    const outcome = { added: 0, known: 0, unread: [], kept: 0 };
     const fresh = [];
     for (const line of text.split('\n').map((words) => words.replace(/\r$/, ''))) {
       if (line === '' || line.startsWith('#')) continue;
       const entry = readLine(line);
-      if (entry === null) outcome.unread.push(line);
-      else if (here.has(line)) outcome.known += 1;
+      if (entry === null) {
+        outcome.unread.push(line);
+        if (!/^\d{4}-\d\d-\d\dT\d\d:/.test(line)) continue;
+        outcome.kept += 1;
+        if (here.has(line)) continue;
+        here.add(line);
+        fresh.push(line);
+        this.unread.push(line);
+      } else if (here.has(line)) outcome.known += 1;
       else {
         here.add(line);
         fresh.push(line);
@@ -151,17 +162,21 @@ export class Progress {
 
   /**
    * When something is due again, in ms since 1970, by its entries of one id: at once after a wrong answer; after a right
-   * one after as many days as `intervals` says. Infinity when it has not been answered yet.
+   * one after as many days as `intervals` says. A right answer before that was due begins the same interval anew, and no
+   * longer one: three on one evening are not three on three days. Infinity when it has not been answered yet.
    */
   dueAt({ chapter, kind, id, hash }) {
-    const answers = this.find({ chapter, kind, id }).filter((entry) => hash === undefined || entry.hash === hash);
-    if (answers.length === 0) return Infinity;
-    const last = answers.at(-1);
-    const wrong = ['wrong', 'given-up'];
-    if (wrong.includes(last.result)) return Date.parse(last.time);
-    const inARow = answers.length - 1 - answers.findLastIndex((entry) => wrong.includes(entry.result));
-    const days = intervals[Math.min(inARow, intervals.length) - 1];
-    return Date.parse(last.time) + days * day;
+    const answers = this.find({ chapter, kind, id }).filter((entry) => entry.result !== 'begun' && (hash === undefined || entry.hash === hash));
+    let [due, inARow] = [Infinity, 0];
+    for (const { time, result } of answers) {
+      const at = Date.parse(time);
+      if (['wrong', 'given-up'].includes(result)) [due, inARow] = [at, 0];
+      else {
+        if (inARow === 0 || at >= due) inARow += 1;
+        due = at + intervals[Math.min(inARow, intervals.length) - 1] * day;
+      }
+    }
+    return due;
   }
 
   // One write for all of it, to the end of the file: two at once do not mix their lines. A last line that was torn, as

@@ -46,8 +46,10 @@ test('two journals are merged: each line once, in the order of their times', () 
   const there = new Progress(makeFolder(), { now: () => noon });
   here.add({ ...quiz, result: 'right', number: 1 });
   there.add({ ...quiz, result: 'wrong', number: 1 });
-  const outcome = here.merge(`${there.toText()}no line\n${here.toText()}`);
-  assert.deepEqual(outcome, { added: 1, known: 1, unread: ['no line'] });
+  const torn = '2026-01-01T12:00:00.000Z\tfork\tqu';
+  const outcome = here.merge(`${there.toText()}no line\n${torn}\n${here.toText()}`);
+  assert.deepEqual(outcome, { added: 1, known: 1, unread: ['no line', torn], kept: 1 });
+  assert.deepEqual(here.unread, [torn]);
   assert.deepEqual(here.entries.map(({ result }) => result), ['wrong', 'right']);
   there.merge(here.toText());
   assert.equal(there.toText(), here.toText());
@@ -73,10 +75,12 @@ test('what was right is due after 1, 3, 7 and 21 days, what was wrong at once', 
   const daysAfter = (result) => {
     progress.add({ ...quiz, result, number: 1 });
     const days = (progress.dueAt(quiz) - now) / day;
-    now += day;
+    now = progress.dueAt(quiz);
     return days;
   };
   assert.deepEqual(['right', 'right', 'right', 'right', 'right', 'wrong', 'right'].map(daysAfter), [1, 3, 7, 21, 21, 0, 1]);
+  now -= day / 2;
+  assert.deepEqual(['right', 'right'].map(daysAfter), [1, 3], 'what comes early lengthens no interval');
   assert.equal(progress.dueAt({ ...quiz, hash: hashOf('another question') }), Infinity);
 });
 
