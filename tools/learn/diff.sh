@@ -157,11 +157,3 @@ drop_git_headers() {
   awk '{ text = $0; gsub(/\033\[[0-9;]*m/, "", text) }
     text !~ /^(diff --git|index|new file mode|deleted file mode|old mode|new mode) /'
 }
-
-find_width() {
-  if [[ ${COLUMNS:-} =~ ^[0-9]+$ ]]; then
-    printf '%s\n' "$COLUMNS"
-  else
-    tput cols 2>/dev/null || echo 80
-  fi
-}

@@ -37,6 +37,18 @@ if [[ -t 1 && -z ${NO_COLOR:-} ]] && is_capable; then
 fi
 export LEARN_COLOUR
 
+# Prints how many columns the terminal has.
+find_width() {
+  local size
+  if [[ ${COLUMNS:-} =~ ^[0-9]+$ ]]; then
+    printf '%s\n' "$COLUMNS"
+  elif size=$(stty size 2>/dev/null <&2) && [[ $size =~ \ ([1-9][0-9]*)$ ]]; then
+    printf '%s\n' "${BASH_REMATCH[1]}"
+  else
+    tput cols 2>/dev/null || echo 80
+  fi
+}
+
 # Prints what comes on stdin. A reader that leaves early (| head) has seen enough, and what is still to come is taken
 # for it, so that the work goes on to its end; that it cannot be written, as on a full disk, is a failure.
 pass_on() {
@@ -390,11 +402,11 @@ demand_writable() { # FOLDER
     "work in a copy of your own, or have it given to you: $(print_sudo)chown -R $(id -un) $path"
 }
 
-# What root has built under sudo goes to whoever called sudo: his next ./learn could not write there otherwise.
+# What root has built or noted under sudo goes to whoever called sudo: his next ./learn could not write there otherwise.
 give_build_back() {
   local folder folders=()
   ((EUID == 0 && ${SUDO_UID:-0} != 0)) || return 0
-  for folder in build build-*; do
+  for folder in build build-* .learn; do
     [[ ! -d $folder ]] || folders+=("$folder")
   done
   ((${#folders[@]} == 0)) || chown -R --from=root "$SUDO_UID:${SUDO_GID:-}" "${folders[@]}" ||

@@ -1,99 +1,76 @@
 # shellcheck shell=bash
 # ./learn
-# List the chapters, which of them are built and pass their tests, and what to do next.
+# List the chapters and what you have done of each, what is due, and one thing to do next.
 #
-# The results are those of the last ./learn test, kept in build/.learn/. A result is stale when
-# the chapter, its tests, or what they share has changed since.
+#   tests      passed, or how many failed, by the last ./learn test; skipped where this machine lets none of them run;
+#              stale when the chapter, its tests, or what they share has changed since
+#   predict    how many of your predictions were right, of how many (./learn predict)
+#   quiz       how many questions of the text were right at the first try, of how many (./learn quiz)
+#   bugs       how many planted bugs you have found, of how many (./learn practice)
+#
+# What to do next is the first step that you have not done, in the first chapter that you have begun: predict, quiz,
+# test, practice; then the next chapter. It comes after a chapter that you have changed, and whose tests have failed
+# or not run since. Tests alone begin no chapter: they pass before you have read a line. Reading leaves no trace, so
+# it is never said to be done.
+
+# shellcheck source-path=SCRIPTDIR source=state.sh
+source tools/learn/state.sh
+
+LEARN_COLUMNS=  # none where stdout is no terminal: then no line is cut
+[[ ! -t 1 ]] || LEARN_COLUMNS=$(find_width)
+export LEARN_COLUMNS
 
 main() {
   (($# == 0)) || die_of_usage list "list takes no arguments"
-  local chapter chapters=()
   find_last_chapter >/dev/null
-  mapfile -t chapters < <(list_chapters)
-  for chapter in "${chapters[@]}"; do
-    print_chapter "$chapter"
-  done
-  echo
-  print_next_step "${chapters[@]}"
-}
-
-print_chapter() { # CHAPTER
-  local state style
-  state=$(find_state "$1")
-  case $state in
-    passed) style=green ;;
-    failed*) style=red ;;
-    stale*) style=yellow ;;
-    *) style=faint ;;
-  esac
-  printf '%-20s  %s  %s\n' "$1" "$(paint $style "$(printf '%-14s' "$state")")" "$(print_idea "$1")"
-}
-
-# The idea is the first comment of the server: `// Chapter 03: a process for every client.` A chapter whose
-# server is that of the chapter before has it in its CMakeLists.txt.
-print_idea() { # CHAPTER
-  local idea
-  idea=$(sed -n '1{s,^# Chapter [0-9]*: *,,p;q}' "chapters/$1/CMakeLists.txt")
-  if [[ ! $idea ]]; then
-    idea=$(sed -n '1{s,^// Chapters* [0-9 and]*: *,,;p;q}' "chapters/$1/server.cpp")
+  export_states
+  # The program prints all or nothing; when it has failed it has said why, and the tests can be shown all the same.
+  if ! has_any node || ! node tools/loop/list.mjs; then
+    list_tests
   fi
-  printf '%s\n' "${idea%.}"
-}
-
-find_state() { # CHAPTER
-  local passed failed result
-  if [[ ! -f build/.learn/$1 ]]; then
-    if [[ -x build/bin/$1 ]]; then
-      echo "not tested"
-    else
-      echo "not built"
-    fi
-    return
-  fi
-  read -r passed failed _ <"build/.learn/$1"
-  result=passed
-  ((failed == 0)) || result="failed $failed of $((passed + failed))"
-  if has_changed_since_test "$1"; then
-    result="stale: ${result%% *}"
-  fi
-  printf '%s\n' "$result"
-}
-
-has_changed_since_test() { # CHAPTER
-  local path paths=()
-  mapfile -t paths < <(list_chapter_files "$1" | sed "s,^,chapters/$1/,")
-  for path in "tests/chapters/$1.cpp" common tests/contract tests/support; do
-    [[ ! -e $path ]] || paths+=("$path")
-  done
-  # Only what a compiler reads: an editor that leaves a backup beside it changes the folder, and no source.
-  [[ $(find "${paths[@]}" \( -name '*.?pp' -o -name CMakeLists.txt \) -newer "build/.learn/$1" -print -quit) ]]
-}
-
-# What has failed or changed comes first; then the chapter after the last one that passed.
-print_next_step() { # CHAPTER...
-  local chapter next="" number step
-  for chapter in "$@"; do
-    case $(find_state "$chapter") in
-      failed* | stale*)
-        printf 'next: %s\n' "$(paint bold "./learn test $((10#${chapter%%-*}))")"
-        return
-        ;;
-      passed) next= ;;
-      *) next=${next:-$chapter} ;;
-    esac
-  done
-  if [[ ! $next ]]; then
-    echo "next: nothing is left to test. ./learn diff shows what the last chapter changed"
-    return
-  fi
-  number=$((10#${next%%-*}))
-  step=$(paint bold "./learn run $number")
-  step+=", then $(paint bold "./learn test $number")"
-  if [[ -f docs/$next.md ]]; then
-    step="read docs/$next.md, $step"
-  fi
-  printf 'next: %s\n' "$step"
   if [[ $(list_missing_parts build) ]]; then
     echo "      (the compiler or a library is not here yet: you will be asked before anything is installed)"
   fi
+}
+
+# Without node: the tests, which need none.
+list_tests() {
+  local chapter state changed idea style next=""
+  while IFS=$'\t' read -r chapter state changed idea; do
+    case $state in
+      passed) style=green ;;
+      failed*) style=red ;;
+      stale* | skipped) style=yellow ;;
+      *) style=faint ;;
+    esac
+    printf '%-20s  %s  %s\n' "$chapter" "$(paint $style "$(printf '%-14s' "$state")")" "$idea"
+  done < <(sed 's/\t\t/\t-\t/' <<<"$LEARN_TESTS")  # read takes two tabs for one
+  echo
+  next=$(find_next_test)
+  if [[ $next ]]; then
+    printf 'next: %s\n' "$next"
+  else
+    echo "next: the tests of all chapters have passed. Which texts you have read is not noted"
+  fi
+  say "(what you have predicted, answered and found is shown where there is node: ./learn doctor)"
+}
+
+# What has failed or changed comes first; then the chapter after the last one that passed.
+find_next_test() {
+  local chapter state changed next="" number
+  while IFS=$'\t' read -r chapter state changed _; do
+    number=$((10#${chapter%%-*}))
+    if [[ $changed == 1 ]]; then
+      paint bold "./learn test $number"
+      return
+    fi
+    case $state in
+      passed | skipped) next= ;;
+      *) next=${next:-$chapter} ;;
+    esac
+  done < <(sed 's/\t\t/\t-\t/' <<<"$LEARN_TESTS")
+  [[ $next ]] || return 0
+  number=$((10#${next%%-*}))
+  [[ ! -f docs/$next.md ]] || printf 'read docs/%s.md, ' "$next"
+  printf '%s, then %s' "$(paint bold "./learn run $number")" "$(paint bold "./learn test $number")"
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # How the commands of the learner's loop begin: practice, predict, quiz, ask, client, progress.
 
-# Becomes the program tools/loop/COMMAND.mjs, which reads the command line itself.
-exec_loop() { # COMMAND ARGUMENT...
-  local command=$1 tool=tools/loop/$1.mjs
+# Becomes the program tools/loop/COMMAND.mjs, which reads the command line itself; or TOOL.mjs, where that is named.
+exec_loop() { # COMMAND[:TOOL] ARGUMENT...
+  local command=${1%%:*} tool=tools/loop/${1##*:}.mjs
   shift
   [[ -f $tool ]] || die 1 "$tool is missing: this copy of the project is not complete"
   [[ ${PATIENCE:-} || ${CI:-} ]] || export PATIENCE=5  # seconds: a learner sits and waits, too

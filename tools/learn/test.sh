@@ -185,14 +185,39 @@ count_results() { # REPORT
                     count[name, "notrun"] + count[name, "disabled"] + 0 }' | sort
 }
 
-# Keeps each chapter's counts, dated back to the start of the tests: what was edited since is newer.
+# Keeps each chapter's counts, dated back to the start of the tests: what was edited since is newer. That they ran
+# goes into the journal, too, unless the machine lets none of them run.
 record_results() { # REPORT STARTED
-  local name counts
-  while read -r name counts; do
+  local name passed failed skipped time lines=""
+  time=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+  while read -r name passed failed skipped; do
     [[ -d chapters/$name ]] || continue  # the tests of common/ belong to no chapter
-    printf '%s\n' "$counts" >"build/.learn/$name"
+    printf '%s\n' "$passed $failed $skipped" >"build/.learn/$name"
     touch -r "$2" "build/.learn/$name"
+    ((passed + failed == 0)) || lines+=$(print_entry "$time" "$name" "$failed")$'\n'
   done < <(count_results "$1")
+  [[ ! $lines ]] || append_to_journal "$lines"
+}
+
+# Prints a line of the journal, whose form is in tools/loop/progress.mjs.
+print_entry() { # TIME CHAPTER FAILED
+  local result=passed
+  (($3 == 0)) || result=failed
+  printf '%s\t%s\ttest\tall\t-\t%s\t%s' "$1" "${2#*-}" "$result" "$3"
+}
+
+# Adds lines to .learn/progress.tsv, in one write: another command may be adding its own. A last line that was torn is
+# ended first.
+append_to_journal() { # LINES
+  local journal=.learn/progress.tsv before="" complaint
+  if [[ -s $journal ]]; then
+    [[ ! $(tail -c 1 "$journal" 2>/dev/null) ]] || before=$'\n'
+  else
+    before="# What you have done, for ./learn: a line each. time, chapter, kind, id, hash, result, number;"
+    before+=$' lines are only ever added.\n'
+  fi
+  complaint=$({ mkdir -p .learn && printf '%s%s' "$before" "$1" >>"$journal"; } 2>&1) ||
+    warn "that the tests ran cannot be written down in $journal: ${complaint##*: }"
 }
 
 # Prints the name of the first test in a report of ctest that has failed.

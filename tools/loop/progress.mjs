@@ -65,7 +65,8 @@ export class Progress {
   #file;
   #now;
   #warn;
-  #warned = false;
+  /** The first thing that could not be read or written, in a sentence; null as long as all could. */
+  complaint = null;
   entries = []; // in the order of their times
   unread = []; // lines that are no entries: kept in the file, and counted
 
@@ -200,7 +201,7 @@ export class Progress {
   }
 
   #complain(text) {
-    if (!this.#warned) this.#warn(text);
-    this.#warned = true;
+    if (this.complaint === null) this.#warn(text);
+    this.complaint ??= text;
   }
 }

@@ -8,10 +8,10 @@ import { runTool } from '../observe/program.mjs';
 import { Dialogue } from './dialogue.mjs';
 import { readOptions } from './options.mjs';
 import { Progress } from './progress.mjs';
-import { count, formatDay } from './speech.mjs';
 import { findStanding, readQuestions } from './questions.mjs';
 import { countStandings, formatStandings } from './quiz-overview.mjs';
 import { QuizSession } from './quiz-session.mjs';
+import { count, formatDay } from './speech.mjs';
 import { findChapter } from './words.mjs';
 
 const usage = './learn quiz [CHAPTER] [--again] [--mix] [--overview] [--plain]';
