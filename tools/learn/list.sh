@@ -44,7 +44,7 @@ list_tests() {
       *) style=faint ;;
     esac
     printf '%-20s  %s  %s\n' "$chapter" "$(paint $style "$(printf '%-14s' "$state")")" "$idea"
-  done < <(sed 's/\t\t/\t-\t/' <<<"$LEARN_TESTS")  # read takes two tabs for one
+  done <<<"$LEARN_TESTS"
   echo
   next=$(find_next_test)
   if [[ $next ]]; then
@@ -60,7 +60,7 @@ find_next_test() {
   local chapter state changed next="" number
   while IFS=$'\t' read -r chapter state changed _; do
     number=$((10#${chapter%%-*}))
-    if [[ $changed == 1 ]]; then
+    if [[ $changed == changed ]]; then
       paint bold "./learn test $number"
       return
     fi
@@ -68,7 +68,7 @@ find_next_test() {
       passed | skipped) next= ;;
       *) next=${next:-$chapter} ;;
     esac
-  done < <(sed 's/\t\t/\t-\t/' <<<"$LEARN_TESTS")
+  done <<<"$LEARN_TESTS"
   [[ $next ]] || return 0
   number=$((10#${next%%-*}))
   [[ ! -f docs/$next.md ]] || printf 'read docs/%s.md, ' "$next"

@@ -40,22 +40,22 @@ is_any_newer() { # FILE PATH...
   [[ $(find "${@:2}" \( -name '*.?pp' -o -name CMakeLists.txt \) -newer "$1" -print -quit) ]]
 }
 
-# Prints a line for each chapter, with tabs in it: its name, the state of its tests, 1 where the learner has changed
-# it, and its idea.
+# Prints a line for each chapter, with tabs in it: its name, the state of its tests, whether the learner has changed it
+# where that is asked (changed, or -), and its idea.
 list_states() {
   local chapter state changed uncommitted="" knows_git=""
   while read -r chapter; do
     state=$(find_state "$chapter")
-    changed=
+    changed=-
     if [[ $state == failed* || $state == stale* ]]; then
       if [[ ! $knows_git ]]; then
         knows_git=no
         ! uncommitted=$(list_uncommitted_chapters) || knows_git=yes
       fi
       if [[ $knows_git == yes ]]; then
-        [[ $'\n'$uncommitted$'\n' != *$'\n'$chapter$'\n'* ]] || changed=1
+        [[ $'\n'$uncommitted$'\n' != *$'\n'$chapter$'\n'* ]] || changed=changed
       elif [[ $state == failed* ]] || is_changed_itself "$chapter"; then
-        changed=1
+        changed=changed
       fi
     fi
     printf '%s\t%s\t%s\t%s\n' "$chapter" "$state" "$changed" "$(print_idea "$chapter")"

@@ -70,7 +70,7 @@ export function importJournal(progress, name) {
   if (progress.complaint !== null) throw new Problem(`nothing is imported: ${progress.complaint}`);
   const text = name === '-' ? readWords(0, 'what comes on stdin') : readWords(resolve(from(), name), name);
   const { added, known, unread, kept } = progress.merge(text);
-  if (progress.complaint !== null) throw new Problem('nothing is imported');
+  if (progress.complaint !== null) throw new Problem(`nothing is imported: ${progress.complaint}`);
   if (added + known + kept === 0 && unread.length > 0) throw new Problem(`${name === '-' ? 'what came on stdin' : name} is no journal of ./learn: it has ${count(unread.length, 'line')}, and none that can be read. Nothing is imported`);
   process.stdout.write(`${count(added, 'line')} added; ${known} ${known === 1 ? 'was' : 'were'} here already\n`);
   if (unread.length > 0) {

@@ -23,7 +23,8 @@ await runTool('progress', usage, async () => {
   const root = process.env.LEARN_ROOT ?? process.cwd();
   if (listChapters(root).length === 0) throw new Problem(`there is no chapter in ${root}/chapters`);
   const chapter = word === undefined ? undefined : findChapter(root, word);
-  const progress = new Progress(root);
+  const isMoved = (values.export ?? values.import) !== undefined; // Then what cannot be read or written is a failure.
+  const progress = new Progress(root, isMoved ? { warn: () => {} } : {});
   if (values.export !== undefined) return exportJournal(progress, values.export);
   if (values.import !== undefined) return importJournal(progress, values.import);
 

@@ -90,7 +90,7 @@ export class Progress {
     try {
       if (existsSync(this.#file)) text = readFileSync(this.#file, 'utf8');
     } catch (error) {
-      this.#complain(`cannot read what you have done so far, in ${this.#file}: ${describeSystemError(error)}`);
+      this.#complain('cannot read what you have done so far', error);
     }
     for (const line of text.split('\n')) {
       if (line === '' || line.startsWith('#')) continue;
@@ -196,12 +196,13 @@ export class Progress {
         closeSync(file);
       }
     } catch (error) {
-      this.#complain(`cannot write down what you do, in ${this.#file}: ${describeSystemError(error)}; it counts until you leave`);
+      this.#complain('cannot write down what you do', error, '; it counts until you leave');
     }
   }
 
-  #complain(text) {
-    if (this.complaint === null) this.#warn(text);
+  #complain(words, { message }, consequence = '') {
+    const text = `${words}, in ${this.#file}: ${describeSystemError({ message })}`;
+    if (this.complaint === null) this.#warn(`${text}${consequence}`);
     this.complaint ??= text;
   }
 }

@@ -17,7 +17,7 @@ export const steps = ['predict', 'quiz', 'test', 'practice'];
  */
 export function readStates(environment = process.env) {
   const lines = (environment.LEARN_TESTS ?? '').split('\n').filter((line) => line !== '').map((line) => line.split('\t'));
-  const tests = new Map(lines.map(([chapter, state, changed, idea = '']) => [chapter, { state, isChanged: changed === '1', idea }]));
+  const tests = new Map(lines.map(([chapter, state, changed, idea = '']) => [chapter, { state, isChanged: changed === 'changed', idea }]));
   return { tests, impossible: (environment.LEARN_CANNOT ?? '').split(' ').filter(Boolean) };
 }
 
