@@ -25,6 +25,12 @@ export function findItems(text) {
   return new DeclarationReader(text).readAll();
 }
 
+// The comments of a text: {start, end} as offsets, `end` behind the last character. What a preprocessor line has is
+// left out.
+export function findComments(text) {
+  return lex(text).comments;
+}
+
 // --- the lexer ------------------------------------------------------------------------------------
 
 // Tried in this order at each position. A raw string comes before a plain identifier, since its prefix
@@ -48,6 +54,7 @@ function lex(text) {
   const tokens = [];
   const codeLines = new Set(); // lines with anything but comments on them
   const commentLines = new Set();
+  const comments = [];
   let line = 1;
   let atLineStart = true;
   let position = 0;
@@ -56,6 +63,7 @@ function lex(text) {
     const lastLine = line + countNewlines(value);
     if (kind === 'comment' || kind === 'directive' || kind === 'space') {
       if (kind !== 'space') addLines(kind === 'comment' ? commentLines : codeLines, line, lastLine);
+      if (kind === 'comment') comments.push({ start: position, end: position + value.length });
     } else {
       tokens.push({ kind, text: value, line, start: position, end: position + value.length });
       addLines(codeLines, line, lastLine);
@@ -64,7 +72,7 @@ function lex(text) {
     line = lastLine;
     position += value.length;
   }
-  return { tokens, codeLines, commentLines };
+  return { tokens, codeLines, commentLines, comments };
 }
 
 function readToken(text, position, atLineStart) {
