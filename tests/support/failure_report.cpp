@@ -4,6 +4,7 @@
 #include <catch2/catch_test_case_info.hpp>
 #include <catch2/reporters/catch_reporter_event_listener.hpp>
 #include <catch2/reporters/catch_reporter_registrars.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <utility>
 #include <vector>
@@ -31,6 +32,23 @@ std::string quote_for_shell(const std::string& text) {
     return quoted;
 }
 
+/// How ./learn is told which server is under test, with a blank in front: nothing for the chapter's.
+/// SERVER_WORDS is how it was told, where that was not by the path.
+std::string words_for_the_server() {
+    const std::string server = server_of_the_learner();
+    if (server.empty()) {
+        return "";
+    }
+    const char* words = std::getenv("SERVER_WORDS");
+    return words == nullptr || *words == '\0' ? " --server '" + quote_for_shell(server) + "'"
+                                              : " " + std::string(words);
+}
+
+/// Of a server that is named by its path only the tests on the wire are asked, unless --all is said.
+bool asks_for_the_wire(const std::string& words) {
+    return words.starts_with(" --server");
+}
+
 /// Listens to Catch2's events.
 class FailureReport : public Catch::EventListenerBase {
 public:
@@ -51,16 +69,14 @@ public:
             return;  // Those of the tools have no server to look into.
         }
         const std::string number = std::to_string(chapter_under_test().number);
-        const std::string server = server_of_the_learner();
-        const std::string there =
-            server.empty() ? "" : " --server '" + quote_for_shell(server) + "'";
+        const std::string there = words_for_the_server();
         const auto& tags = stats.testInfo->tags;
         const bool is_on_the_wire =
             std::find(tags.begin(), tags.end(), Catch::Tag("wire")) != tags.end();
         std::cout << "see it happen: ./learn trace " << number << there
                   << "\nonly this test: ./learn test " << number << " -R '"
                   << quote_for_shell(stats.testInfo->name) << "'" << there
-                  << (there.empty() || is_on_the_wire ? "" : " --all") << "\n";
+                  << (asks_for_the_wire(there) && !is_on_the_wire ? " --all" : "") << "\n";
     }
 };
 

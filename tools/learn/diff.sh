@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# ./learn diff [CHAPTER | FROM TO] [--side]
+# ./learn diff [CHAPTER | FROM TO | --practice] [--side]
 # Show what changed in a chapter since the one before it, or between any two.
 #
 # A CMakeLists.txt in which only the chapter's name differs is left out.
 #
-#   --side    both versions side by side; lines marked | changed, < went, > came
+#   --side        both versions side by side; lines marked | changed, < went, > came
+#   --practice    your change in your copy of ./learn practice; when the bug is found or given up, also what is
+#                 different from the chapter
 #
 #   ./learn diff 3
 #   ./learn diff 1 3
@@ -16,10 +18,11 @@ source tools/learn/side-by-side.sh
 side_by_side_minimum=123  # columns: twice 60, and the mark between them
 
 main() {
-  local argument chapter chapters=() side="" from to
+  local argument chapter chapters=() side="" from to practice="" copy result server
   for argument in "$@"; do
     case $argument in
       --side) side=1 ;;
+      --practice) practice=1 ;;
       -*) die_of_usage diff "diff has no option $argument" ;;
       *)
         chapter=$(find_chapter "$argument")
@@ -27,6 +30,14 @@ main() {
         ;;
     esac
   done
+  if [[ $practice ]]; then
+    ((${#chapters[@]} < 2)) ||
+      die_of_usage diff "--practice compares your copy with what was given: name its chapter, or none"
+    find_practice_copy "${chapters[0]:-}" --no-build
+    prepare_columns
+    show_practice_diff | page
+    return
+  fi
   case ${#chapters[@]} in
     0)
       to=$(find_last_chapter)
@@ -48,16 +59,20 @@ main() {
     show_first_chapter "$to" | page
     return
   fi
-  need diff
-  if [[ $side ]]; then
-    LEARN_COLUMNS=$(find_width)
-    if ((LEARN_COLUMNS < side_by_side_minimum)); then
-      warn "side by side needs a terminal of $side_by_side_minimum columns, and this one has $LEARN_COLUMNS:" \
-        "here is the plain diff"
-      side=
-    fi
-  fi
+  prepare_columns
   show_diff "$from" "$to" "$side" | page
+}
+
+# Makes sure that there is a program that compares, and room for two columns where `side` asks for them.
+prepare_columns() {
+  need diff
+  [[ $side ]] || return 0
+  LEARN_COLUMNS=$(find_width)
+  if ((LEARN_COLUMNS < side_by_side_minimum)); then
+    warn "side by side needs a terminal of $side_by_side_minimum columns, and this one has $LEARN_COLUMNS:" \
+      "here is the plain diff"
+    side=
+  fi
 }
 
 show_first_chapter() { # CHAPTER
@@ -93,13 +108,47 @@ show_diff() { # FROM TO SIDE
       paint bold "$file ($counts)"
       echo
     fi
-    if [[ $side ]]; then
-      run_git_diff "$from" "$to" "$file" --color=never | print_side_by_side "$LEARN_COLUMNS"
-    else
-      run_git_diff "$from" "$to" "$file" --color="$([[ $LEARN_COLOUR ]] && echo always || echo never)" |
-        drop_git_headers
-    fi
+    show_file_diff "$from" "$to" "$file"
   done
+}
+
+show_file_diff() { # FROM TO FILE
+  if [[ $side ]]; then
+    run_git_diff "$1" "$2" "$3" --color=never | print_side_by_side "$LEARN_COLUMNS"
+  else
+    run_git_diff "$1" "$2" "$3" --color="$([[ $LEARN_COLOUR ]] && echo always || echo never)" |
+      drop_git_headers
+  fi
+}
+
+# What the learner has changed in the copy that find_practice_copy has found. What the bug was is shown once the learner
+# knows it.
+show_practice_diff() {
+  LEARN_DIFF_FOLDER=$copy
+  show_folder_diff "your change in $copy" .practice/given
+  [[ $result != begun ]] || return 0
+  echo
+  show_folder_diff "what is different from the chapter, and from its comments" "../../chapters/$chapter"
+}
+
+show_folder_diff() { # HEADING FOLDER
+  local file path shown
+  paint bold "$1:"
+  echo
+  for path in "$copy"/{CMakeLists.txt,*.[ch]pp} "$copy/$2"/{CMakeLists.txt,*.[ch]pp}; do
+    [[ ! -f $path ]] || printf '%s\n' "${path##*/}"
+  done | LC_ALL=C sort -u | while read -r file; do
+    if cmp -s "$copy/$2/$file" "$copy/$file"; then
+      continue
+    fi
+    paint bold "$file"
+    echo
+    show_file_diff "$2" . "$file"
+  done | {
+    IFS= read -r shown || { echo "nothing"; return 0; }
+    printf '%s\n' "$shown"
+    cat
+  }
 }
 
 # Prints the files that differ, the server first.
@@ -137,16 +186,16 @@ count_changes() { # FROM TO FILE...
 }
 
 # Compares one file of two chapters as git does on a machine where nobody has configured anything: it stands in
-# chapters/ and may not look above that, so it finds no repository, and reads no one's settings.
+# chapters/ (or LEARN_DIFF_FOLDER) and may not look above that, so it finds no repository, and reads no one's settings.
 run_git_diff() { # FROM TO FILE OPTION...
   local old=$1/$3 new=$2/$3 status=0
   shift 3
   (
-    cd chapters
+    cd "${LEARN_DIFF_FOLDER:-chapters}"
     [[ -e $old ]] || old=/dev/null
     [[ -e $new ]] || new=/dev/null
     unset GIT_DIR GIT_WORK_TREE GIT_EXTERNAL_DIFF GIT_DIFF_OPTS GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT
-    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CEILING_DIRECTORIES=$LEARN_ROOT
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_CEILING_DIRECTORIES=$LEARN_ROOT:$LEARN_ROOT/practice
     git --no-pager -c core.pager= diff --no-index --no-ext-diff --no-prefix --histogram "$@" -- "$old" "$new"
   ) || status=$?
   ((status <= 1))  # 1 means that the files differ

@@ -241,6 +241,20 @@ find_executable() { # PATH
   printf '%s\n' "$path"
 }
 
+# --- The copy of ./learn practice ---
+
+# Reads where the learner's copy is that is current, compiled anew where it has changed, into the variables chapter,
+# copy (its folder), result (begun, found, done, given-up) and server. With a CHAPTER the copy must be of that one. Ends
+# the command where there is none.
+find_practice_copy() { # CHAPTER [--no-build]
+  local line status=0 words=(${1:+"$1"} "${@:2}")
+  need watch  # node
+  line=$(LEARN_YES=${LEARN_YES:-} node tools/loop/practice-copy.mjs "${words[@]}") || status=$?
+  ((status == 0)) || exit "$status"
+  # shellcheck disable=SC2034  # they are the caller's
+  IFS=$'\t' read -r chapter copy result server <<<"$line"
+}
+
 # --- Running --------------------------------------------------------------------------------------
 
 # Runs a command in a process group of its own and returns its status. When this script is told to end, the
@@ -470,9 +484,9 @@ show_progress() {
 
 # Builds a chapter's server and becomes the program tools/observe/COMMAND.mjs, which looks into it. Of the options
 # that it has, those that end with = take a value. What follows `--` goes to it as it is. With --pid the server
-# runs already: then there is no chapter, and nothing to build.
+# runs already: then there is no chapter, and nothing to build. With --practice it is the learner's copy.
 exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
-  local command=$1 known=" $2 " chapter="" runs_already="" server="" option options=()
+  local command=$1 known=" $2 " chapter="" runs_already="" server="" practice="" copy result option options=()
   local tool=tools/observe/$command.mjs
   shift 2
   while (($#)); do
@@ -495,6 +509,8 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
             options+=("$option")
           fi
           [[ $option != --pid=* ]] || runs_already=1
+        elif [[ $1 == --practice ]]; then
+          practice=1
         elif [[ $known == *" $1 "* ]]; then
           options+=("$1")
         else
@@ -513,19 +529,26 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
   LEARN_USAGE=$(print_usage "$command")  # what the tool prints when it refuses a value
   export LEARN_USAGE
 
-  if [[ $runs_already ]]; then
+  if [[ $practice ]]; then
+    [[ ! $server && ! $runs_already ]] ||
+      die_of_usage "$command" "--practice names a server: give it alone, without --server and --pid"
+  elif [[ $runs_already ]]; then
     [[ ! $chapter ]] || die_of_usage "$command" "--pid is for a server that runs already: name no chapter beside it"
     need "$command"
     exec node "$tool" "${options[@]}"
   fi
-  [[ $chapter ]] || chapter=$(find_last_chapter)
-  if [[ $server ]]; then
+  [[ $chapter || $practice ]] || chapter=$(find_last_chapter)
+  if [[ $server || $practice ]]; then
     need "$command"  # There is nothing to build.
   else
     need build "$command"
   fi
   if [[ $command == capture ]]; then
     may_capture || die 77 "you may not capture packets here: $(explain_capture_right)"
+  fi
+  if [[ $practice ]]; then
+    find_practice_copy "$chapter"
+    exec node "$tool" "$copy" "$server" "${options[@]}"
   fi
   [[ $server ]] || build default "$chapter"
   [[ ! $server ]] || chapter=${server##*/}  # what the heading calls it

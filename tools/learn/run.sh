@@ -1,28 +1,42 @@
 # shellcheck shell=bash
-# ./learn run [CHAPTER] [--] [SERVER OPTION...]
+# ./learn run [CHAPTER] [--practice] [--] [SERVER OPTION...]
 # Build a chapter's server and start it.
 #
 # The options after the chapter are the server's: ./learn run 3 --help lists them. Ctrl-C ends the server.
+#
+#   --practice    start your copy of ./learn practice; it stands before the server's options
 #
 #   ./learn run 3
 #   ./learn run fork --port 0
 #   ./learn run -- --port 8000      the last chapter
 
 main() {
-  local chapter
-  if (($#)) && [[ $1 != -* ]]; then
-    chapter=$(find_chapter "$1")
+  local chapter="" practice="" copy result server
+  while (($#)); do
+    case $1 in
+      --practice) practice=1 ;;
+      -*) break ;;
+      *)
+        [[ ! $chapter ]] || break
+        chapter=$(find_chapter "$1")
+        ;;
+    esac
     shift
-  else
-    chapter=$(find_last_chapter)
-  fi
+  done
   [[ ${1:-} != -- ]] || shift
 
-  need build
-  build default "$chapter"
+  if [[ $practice ]]; then
+    find_practice_copy "$chapter"
+    say "your copy, $copy:"
+  else
+    [[ $chapter ]] || chapter=$(find_last_chapter)
+    need build
+    build default "$chapter"
+    server=build/bin/$chapter
+  fi
   print_how_to_talk "$@"
-  (($$ != 1)) || run_under_us "build/bin/$chapter" "$@"
-  exec "build/bin/$chapter" "$@"
+  (($$ != 1)) || run_under_us "$server" "$@"
+  exec "$server" "$@"
 }
 
 # As the first process of a container, with process id 1, a server would not end on Ctrl-C: to that process the kernel

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# ./learn test [CHAPTER] [WORD...] [-R REGEX] [--server PATH [--all]] [--preset NAME]
+# ./learn test [CHAPTER] [WORD...] [-R REGEX] [--server PATH [--all] | --practice] [--preset NAME]
 # Build what is needed and run a chapter's tests: its contract, promises, limits and why. All chapters by default.
 #
 #   WORD...          only the tests whose names have these words, in this order
 #   -R REGEX         only the tests whose names fit the regular expression
 #   --server PATH    test a server of your own: a program, or a script that begins with #!
 #   --all            with --server: all kinds of tests, and not only what is on the wire
+#   --practice       test your copy of ./learn practice, with all kinds of tests
 #   --preset NAME    default, asan (address and undefined-behaviour sanitizers) or tsan (threads)
 #
 # A chapter has three kinds of tests: what an echo server does on the wire; how the chapters' servers speak
@@ -26,7 +27,7 @@
 #   ./learn test --preset asan
 
 main() {
-  local chapter="" preset=default regex="" server="" kinds="" words=()
+  local chapter="" preset=default regex="" server="" kinds="" practice="" copy result words=()
   while (($#)); do
     case $1 in
       --server=* | --preset=*)
@@ -43,6 +44,7 @@ main() {
         shift
         ;;
       --all) kinds=all ;;
+      --practice | --mine) practice=1 ;;
       --) ;;
       -*) die_of_usage test "test has no option $1" ;;
       *)
@@ -66,7 +68,12 @@ main() {
     server=$(find_executable "$server")
     : "${kinds:=wire}"
   fi
-  [[ ! $kinds || $server ]] || die_of_usage test "--all is for --server; without it all tests run"
+  [[ ! $kinds || $server || $practice ]] || die_of_usage test "--all is for --server; without it all tests run"
+  if [[ $practice ]]; then
+    [[ ! $server ]] || die_of_usage test "--practice names a server: give it alone, without --server"
+    [[ $preset == default ]] || die_of_usage test "your copy is built without a sanitizer: --practice takes no --preset"
+    kinds=all
+  fi
 
   # What is going to fail is waited for: not for long where a learner sits and waits, too.
   if [[ ! ${PATIENCE:-} && ! ${CI:-} && $preset == default ]]; then
@@ -74,7 +81,12 @@ main() {
   fi
   need test
   [[ ! $regex ]] || demand_regex "$regex"
-  [[ ! $server ]] || demand_ready_line "$server"
+  if [[ $practice ]]; then
+    find_practice_copy "$chapter"
+    export SERVER_WORDS=--practice  # how the tests' advice names the server
+  elif [[ $server ]]; then
+    demand_ready_line "$server"
+  fi
   if [[ $chapter ]]; then
     build "$preset" "$chapter-tests"
   else
@@ -153,6 +165,7 @@ run_tests() { # CHAPTER PRESET REGEX SERVER KINDS
   touch "$started"
 
   unset SERVER
+  [[ $server && ${SERVER_WORDS:-} ]] || unset SERVER_WORDS
   if [[ $server ]]; then
     export SERVER=$server
   fi

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./learn watch [CHAPTER | --pid PID] [--once] [--clients N] [--interval MS] [--port P] [-- SERVER-OPTION...]
+# ./learn watch [CHAPTER | --pid PID | --practice] [--once] [--clients N] [--interval MS] [--port P] [-- SERVER-OPTION...]
 # Show the processes, threads, descriptors and sockets of a chapter's running server, live.
 #
 # It says how to connect: talk to the server with nc -N in another terminal, and see the picture change.
@@ -11,6 +11,7 @@
 #   --interval MS    how often to look, in milliseconds
 #   --port P         where the server listens; any free port by default
 #   --pid PID        watch a server that runs already; nothing is built or started
+#   --practice       watch your copy of ./learn practice
 #
 #   ./learn watch 3
 #   ./learn watch 3 --clients 5

@@ -67,7 +67,7 @@ async function guess({ talk, progress }, copy, [place, ...words]) {
   progress.add({ chapter: task.chapter, kind: 'guess', id: task.id, hash: task.hash, result, number: record.hints });
   const verdict = describeGuess(result, record.hints);
   talk.say(`noted: ${verdict}`);
-  copy.note(`guess, ${where.name}:${where.line} (${verdict.split(/[.(]/)[0].trim()}): ${text}`);
+  copy.note(`guess, ${where.name}:${where.line} (${verdict.split('.')[0]}): ${text}`);
 }
 
 function hint({ talk }, copy) {

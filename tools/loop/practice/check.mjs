@@ -68,7 +68,7 @@ async function succeed(context, copy, count) {
   talk.say(`Your change, in ${copy.pathOf()}/:`);
   talk.showDiff(diffOfLearner(copy));
   if (task.kind === 'bug') {
-    talk.say("The chapter's own lines, with what the patch had changed taken back:");
+    talk.say("The chapter's own change (+) of the same lines (-), with its comments:");
     talk.showDiff(printReversed(task.patch));
   }
   await askWhy(talk, copy);

@@ -45,13 +45,12 @@ export function judge(copy, places, { name, line }) {
   return place.functions.some(isInside) ? 'function' : 'elsewhere';
 }
 
-const wordsFor = { place: 'the right place', function: 'the right function', elsewhere: 'not there, by what the patch changes' };
+const wordsFor = { place: 'the right place', function: 'the right function', elsewhere: 'it is elsewhere' };
 
 /** What is said of a guess: no more than how near it is. */
 export function describeGuess(result, hints) {
-  const when = hints === 0 ? 'before any hint' : hints === 1 ? 'after 1 hint' : `after ${hints} hints`;
-  if (result === 'elsewhere') return `${wordsFor.elsewhere} (${when}). A guess that can be wrong is worth more than none: what would have to be seen if it were right?`;
-  return `${wordsFor[result]}, ${when}`;
+  const when = hints === 0 ? 'before any hint' : `after ${hints} hint${hints > 1 ? 's' : ''}`;
+  return `${wordsFor[result]}, ${when}${result === 'elsewhere' ? '. One place less to look at' : ''}`;
 }
 
 export function demandWords(words) {
