@@ -32,8 +32,8 @@ std::string quote_for_shell(const std::string& text) {
     return quoted;
 }
 
-/// How ./learn is told which server is under test, with a blank in front: nothing for the chapter's.
-/// SERVER_WORDS is how it was told, where that was not by the path.
+/// How ./learn is told which server is under test, with a blank in front: nothing for the
+/// chapter's. SERVER_WORDS is how it was told, where that was not by the path.
 std::string words_for_the_server() {
     const std::string server = server_of_the_learner();
     if (server.empty()) {
@@ -44,7 +44,8 @@ std::string words_for_the_server() {
                                               : " " + std::string(words);
 }
 
-/// Of a server that is named by its path only the tests on the wire are asked, unless --all is said.
+/// Of a server that is named by its path only the tests on the wire are asked, unless --all is
+/// said.
 bool asks_for_the_wire(const std::string& words) {
     return words.starts_with(" --server");
 }
