@@ -18,7 +18,7 @@ source tools/learn/side-by-side.sh
 side_by_side_minimum=123  # columns: twice 60, and the mark between them
 
 main() {
-  local argument chapter chapters=() side="" from to practice="" copy result server
+  local argument chapter chapters=() side="" from to practice=""
   for argument in "$@"; do
     case $argument in
       --side) side=1 ;;
@@ -124,21 +124,21 @@ show_file_diff() { # FROM TO FILE
 # What the learner has changed in the copy that find_practice_copy has found. What the bug was is shown once the learner
 # knows it.
 show_practice_diff() {
-  LEARN_DIFF_FOLDER=$copy
-  show_folder_diff "your change in $copy" .practice/given
-  [[ $result != begun ]] || return 0
+  LEARN_DIFF_FOLDER=${LEARN_COPY[folder]}
+  show_folder_diff "your change in $LEARN_DIFF_FOLDER" .practice/given
+  [[ ${LEARN_COPY[result]} != begun ]] || return 0
   echo
-  show_folder_diff "what is different from the chapter, and from its comments" "../../chapters/$chapter"
+  show_folder_diff "what is different from the chapter, its comments too" "../../chapters/${LEARN_COPY[chapter]}"
 }
 
 show_folder_diff() { # HEADING FOLDER
   local file path shown
   paint bold "$1:"
   echo
-  for path in "$copy"/{CMakeLists.txt,*.[ch]pp} "$copy/$2"/{CMakeLists.txt,*.[ch]pp}; do
+  for path in "$LEARN_DIFF_FOLDER/"{.,"$2"}/{CMakeLists.txt,*.[ch]pp}; do
     [[ ! -f $path ]] || printf '%s\n' "${path##*/}"
   done | LC_ALL=C sort -u | while read -r file; do
-    if cmp -s "$copy/$2/$file" "$copy/$file"; then
+    if cmp -s "$LEARN_DIFF_FOLDER/$2/$file" "$LEARN_DIFF_FOLDER/$file"; then
       continue
     fi
     paint bold "$file"

@@ -243,16 +243,16 @@ find_executable() { # PATH
 
 # --- The copy of ./learn practice ---
 
-# Reads where the learner's copy is that is current, compiled anew where it has changed, into the variables chapter,
-# copy (its folder), result (begun, found, done, given-up) and server. With a CHAPTER the copy must be of that one. Ends
-# the command where there is none.
+# Reads where the learner's copy is that is current, compiled anew where it has changed, into LEARN_COPY: its chapter,
+# folder, result (begun, found, done, given-up) and server. With a CHAPTER the copy must be of that one. Ends the command
+# where there is none.
 find_practice_copy() { # CHAPTER [--no-build]
-  local line status=0 words=(${1:+"$1"} "${@:2}")
+  local line status=0 words=(${1:+"$1"} "${@:2}") chapter folder result server
   need watch  # node
   line=$(LEARN_YES=${LEARN_YES:-} node tools/loop/practice-copy.mjs "${words[@]}") || status=$?
   ((status == 0)) || exit "$status"
-  # shellcheck disable=SC2034  # they are the caller's
-  IFS=$'\t' read -r chapter copy result server <<<"$line"
+  IFS=$'\t' read -r chapter folder result server <<<"$line"
+  declare -gA LEARN_COPY=([chapter]=$chapter [folder]=$folder [result]=$result [server]=$server)
 }
 
 # --- Running --------------------------------------------------------------------------------------
@@ -486,7 +486,7 @@ show_progress() {
 # that it has, those that end with = take a value. What follows `--` goes to it as it is. With --pid the server
 # runs already: then there is no chapter, and nothing to build. With --practice it is the learner's copy.
 exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
-  local command=$1 known=" $2 " chapter="" runs_already="" server="" practice="" copy result option options=()
+  local command=$1 known=" $2 " chapter="" runs_already="" server="" practice="" option options=()
   local tool=tools/observe/$command.mjs
   shift 2
   while (($#)); do
@@ -548,7 +548,7 @@ exec_tool() { # COMMAND ITS-OPTIONS ARGUMENT...
   fi
   if [[ $practice ]]; then
     find_practice_copy "$chapter"
-    exec node "$tool" "$copy" "$server" "${options[@]}"
+    exec node "$tool" "${LEARN_COPY[folder]}" "${LEARN_COPY[server]}" "${options[@]}"
   fi
   [[ $server ]] || build default "$chapter"
   [[ ! $server ]] || chapter=${server##*/}  # what the heading calls it

@@ -11,7 +11,7 @@
 #   ./learn run -- --port 8000      the last chapter
 
 main() {
-  local chapter="" practice="" copy result server
+  local chapter="" practice="" server
   while (($#)); do
     case $1 in
       --practice) practice=1 ;;
@@ -27,7 +27,8 @@ main() {
 
   if [[ $practice ]]; then
     find_practice_copy "$chapter"
-    say "your copy, $copy:"
+    server=${LEARN_COPY[server]}
+    say "your copy, ${LEARN_COPY[folder]}:"
   else
     [[ $chapter ]] || chapter=$(find_last_chapter)
     need build

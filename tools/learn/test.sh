@@ -27,7 +27,7 @@
 #   ./learn test --preset asan
 
 main() {
-  local chapter="" preset=default regex="" server="" kinds="" practice="" copy result words=()
+  local chapter="" preset=default regex="" server="" kinds="" practice="" words=()
   while (($#)); do
     case $1 in
       --server=* | --preset=*)
@@ -83,6 +83,8 @@ main() {
   [[ ! $regex ]] || demand_regex "$regex"
   if [[ $practice ]]; then
     find_practice_copy "$chapter"
+    chapter=${LEARN_COPY[chapter]}
+    server=${LEARN_COPY[server]}
     export SERVER_WORDS=--practice  # how the tests' advice names the server
   elif [[ $server ]]; then
     demand_ready_line "$server"

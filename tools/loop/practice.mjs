@@ -4,9 +4,9 @@
 import { parseArgs } from 'node:util';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
 import { runTool } from '../observe/program.mjs';
-import { begin, goOn, mix, present, verbs } from './practice/begin.mjs';
+import { begin, enter, goOn, mix, verbs } from './practice/begin.mjs';
 import { check } from './practice/check.mjs';
-import { demandCurrent, keepCopy, makeCopy, setCurrent } from './practice/copy.mjs';
+import { demandCurrent, renewCopy } from './practice/copy.mjs';
 import { demandWords, describeGuess, judge, readPlace } from './practice/guess.mjs';
 import { listAll, listOne } from './practice/list.mjs';
 import { printReversed } from './practice/patch.mjs';
@@ -104,19 +104,17 @@ async function giveUp({ talk, progress }, copy) {
 }
 
 async function reset(context, copy) {
-  const { talk, progress } = context;
-  // It must be there to be made anew, before the old one goes.
+  const { talk } = context;
   const task = findTask(root, copy.task.chapter, copy.task.id);
-  if (copy.changedFiles.length > 0 || copy.findWhatChanged() !== null || copy.isFinished) {
-    if (!await talk.confirm(`Begin anew with ${task.chapter}, ${task.title}? What you have is kept beside it, in ${copy.pathOf()}.kept-N/.`)) {
-      throw new Problem('nothing is changed: your copy is as it was (--yes resets without asking)');
-    }
-    talk.say(`what you had is kept in ${keepCopy(copy)}/`);
-  } else {
+  if (copy.changedFiles.length === 0 && copy.findWhatChanged() === null && !copy.isFinished) {
     talk.say('you have changed nothing yet: the copy is as it was given');
+    enter(context, copy, false);
+    return;
   }
-  const { copy: fresh, isNew } = makeCopy(root, task);
-  setCurrent(fresh);
-  if (isNew) progress.add({ chapter: task.chapter, kind: task.kind, id: task.id, hash: task.hash, result: 'begun' });
-  present(context, fresh);
+  if (!await talk.confirm(`Begin anew with ${task.chapter}, ${task.title}? What you have is kept beside it, in ${copy.pathOf()}.kept-N/.`)) {
+    throw new Problem('nothing is changed: your copy is as it was (--yes resets without asking)');
+  }
+  const { copy: fresh, kept } = renewCopy(root, task, copy);
+  talk.say(`what you had is kept in ${kept}/`);
+  enter(context, fresh, true);
 }

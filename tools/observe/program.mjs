@@ -55,7 +55,8 @@ export class Scope {
 
 /**
  * Runs `main(scope)` and exits the process when it ends, or when SIGINT, SIGTERM or SIGHUP comes; in
- * every case after everything that was deferred to the scope.
+ * every case after everything that was deferred to the scope. A main() that has said itself what is wrong sets
+ * process.exitCode.
  */
 export async function runTool(name, usage, main) {
   const scope = new Scope();
@@ -78,7 +79,7 @@ export async function runTool(name, usage, main) {
   await scope.close();
   // Not before: a picture that takes the whole terminal would take the explanation with it.
   if (failure !== null) explain(failure, name, usage);
-  process.exit(failure === null ? 0 : failure.exitCode ?? 1);
+  process.exit(failure === null ? process.exitCode ?? 0 : failure.exitCode ?? 1);
 }
 
 /** `no space left on device`, and where there is one, the path: what the C library says, without Node's names for it. */

@@ -3,7 +3,7 @@
 import { Problem, UsageProblem } from '../../observe/problem.mjs';
 import { findChapter, findNearest } from '../words.mjs';
 import { chooseMixed, chooseNext, findState, listDoneChapters } from './choose.mjs';
-import { commandFor, findCopy, findCurrent, keepCopy, listCopies, makeCopy, setCurrent } from './copy.mjs';
+import { commandFor, findCopy, findCurrent, listCopies, makeCopy, renewCopy, setCurrent } from './copy.mjs';
 import { describeStock, findTask, listTasks } from './stock.mjs';
 
 export const verbs = ['guess', 'hint', 'check', 'give-up', 'reset', 'list'];
@@ -61,19 +61,25 @@ function findChapterOrVerb(root, word) {
 
 // What was finished once, and comes back, begins with the bug in it; what there was is kept.
 function openAnew(context, task) {
-  const there = findCopy(context.root, task);
-  if (there?.isFinished || (there && there.record.hash !== task.hash)) {
-    context.talk.say(`${task.chapter}, ${task.title}, comes back. What you had is kept in ${keepCopy(there)}/`);
-  }
-  open(context, task);
+  const { root, talk } = context;
+  const there = findCopy(root, task);
+  if (!there?.isFinished && (!there || there.record.hash === task.hash)) return open(context, task);
+  const { copy, kept } = renewCopy(root, task, there);
+  talk.say(`${task.chapter}, ${task.title}, comes back. What you had is kept in ${kept}/`);
+  return enter(context, copy, true);
 }
 
 function open(context, task) {
-  const { root, progress, talk } = context;
-  const { copy, isNew, kept } = makeCopy(root, task);
-  if (kept) talk.say(`what stood in the copy's place, and is no copy that can be gone on with, is kept in ${kept}/`);
+  const { copy, isNew, kept } = makeCopy(context.root, task);
+  if (kept) context.talk.say(`what stood in the copy's place, and is no copy that can be gone on with, is kept in ${kept}/`);
+  enter(context, copy, isNew);
+}
+
+/** Makes a copy the current one, and presents it. */
+export function enter(context, copy, isNew) {
+  const { chapter, kind, id, hash } = copy.task;
   setCurrent(copy);
-  if (isNew) progress.add({ chapter: task.chapter, kind: task.kind, id: task.id, hash: task.hash, result: 'begun' });
+  if (isNew) context.progress.add({ chapter, kind, id, hash, result: 'begun' });
   present(context, copy);
 }
 
@@ -91,7 +97,7 @@ function explainNothingLeft({ root, progress, talk }, chapter) {
 }
 
 /** Says what a copy is about, where it is, and what to type. */
-export function present({ root, talk }, copy) {
+function present({ root, talk }, copy) {
   const { task, record } = copy;
   const bugs = listTasks(root, task.chapter).filter(({ kind }) => kind === 'bug');
   const count = task.kind === 'bug' && bugs.length > 0 ? ` of ${bugs.length}` : '';

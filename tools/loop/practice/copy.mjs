@@ -189,13 +189,18 @@ function findTaskOf(root, folder, record) {
   };
 }
 
-/**
- * The copy of a task, made where there is none. Returns {copy, isNew, kept: where something that stood in its place is
- * kept now, or null}. It is made beside its place and then moved there, so that a half-made one is never found.
- */
+/** The copy of a task, made where there is none. Returns {copy, isNew, kept: see renewCopy}. */
 export function makeCopy(root, task) {
   const there = findCopy(root, task);
-  if (there) return { copy: there, isNew: false, kept: null };
+  return there ? { copy: there, isNew: false, kept: null } : { ...renewCopy(root, task), isNew: true };
+}
+
+/**
+ * Makes a copy as it is given. What stands in its place, `old` or a folder that is no copy, is kept beside it. Returns
+ * {copy, kept: where that is now, or null}. The new one is made beside its place and then moved there, so that nothing
+ * is put aside for one that cannot be made, and a half-made one is never found.
+ */
+export function renewCopy(root, task, old = null) {
   const original = readSources(join(root, 'chapters', task.chapter));
   const { files } = makeFiles(task, original);
   const folder = folderOf(root, task);
@@ -210,19 +215,15 @@ export function makeCopy(root, task) {
       writeSources(join(beside, '.practice/original'), original);
       writeFileSync(join(beside, '.practice/task.patch'), task.text);
       writeRecord(beside, record);
-      // A folder in its place is no copy: its record is torn, or it is the learner's own.
-      if (existsSync(folder)) kept = nameOfPath(root, keepFolder(folder));
+      for (const inTheWay of [old?.folder, folder]) {
+        if (inTheWay && existsSync(inTheWay)) kept = nameOfPath(root, keepFolder(inTheWay));
+      }
       renameSync(beside, folder);
     } finally {
       rmSync(beside, { recursive: true, force: true });
     }
-    return { copy: new Copy(root, folder, task, record), isNew: true, kept };
+    return { copy: new Copy(root, folder, task, record), kept };
   });
-}
-
-/** Puts a copy aside, so that the next makeCopy() begins anew. Returns where it is kept. */
-export function keepCopy(copy) {
-  return explainErrors('cannot put your copy aside', () => nameOfPath(copy.root, keepFolder(copy.folder)));
 }
 
 /** The copy that commands are about when they name none, or null. */

@@ -10,11 +10,11 @@ const words = { new: 'not begun', begun: 'begun', found: 'found', done: 'done', 
 export function listAll({ root, progress, talk }) {
   for (const chapter of listChapters(root)) {
     const tasks = listTasks(root, chapter);
-    if (tasks.length > 0) talk.say(`${chapter.padEnd(20)}  ${describeKinds(tasks, progress)}`);
+    if (tasks.length > 0) talk.show(`${chapter.padEnd(20)}  ${describeKinds(tasks, progress)}`);
   }
   const current = findCurrent(root);
-  if (current) talk.say(`current: ${commandFor(current.task)}, in ${current.pathOf()}/`);
-  talk.say('what a chapter has: ./learn practice list 3');
+  if (current) talk.show(`current: ${commandFor(current.task)}, in ${current.pathOf()}/`);
+  talk.show('what a chapter has: ./learn practice list 3');
 }
 
 function describeKinds(tasks, progress) {
@@ -37,5 +37,5 @@ export function listOne({ root, progress, talk }, chapter) {
     const after = hints > 0 && state !== 'given-up' ? ` after ${hints} hint${hints > 1 ? 's' : ''}` : '';
     talk.say(`- ${task.title}, ${words[state]}${after}${dueAt <= Date.now() ? ', due' : ''}: ${task.words}`);
   }
-  if (tasks.length > 0) talk.say(`to begin with one: ${commandFor(tasks.at(-1))}`);
+  if (tasks.length > 0) talk.show(`to begin with one: ${commandFor(tasks.at(-1))}`);
 }
