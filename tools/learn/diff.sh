@@ -128,7 +128,7 @@ show_practice_diff() {
   show_folder_diff "your change in $LEARN_DIFF_FOLDER" .practice/given
   [[ ${LEARN_COPY[result]} != begun ]] || return 0
   echo
-  show_folder_diff "what is different from the chapter, its comments too" "../../chapters/${LEARN_COPY[chapter]}"
+  show_folder_diff "what is different from the chapter, comments left out" .practice/bare
 }
 
 show_folder_diff() { # HEADING FOLDER

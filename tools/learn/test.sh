@@ -51,6 +51,8 @@ main() {
         if [[ $chapter ]]; then
           ! is_chapter "$1" || die_of_usage test "test takes one chapter; or all, without a number"
           words+=("$1")
+        elif [[ $practice ]] && ! is_chapter "$1"; then
+          words+=("$1")
         else
           chapter=$(find_chapter "$1")
         fi

@@ -29,8 +29,8 @@ export async function check(context, copy) {
     talk.say(`${talk.paint('red', 'still failing:')} ${task.test}`);
     const complaint = findComplaint(output);
     if (complaint !== '') talk.show(complaint.split('\n').map((line) => `  ${line}`.trimEnd()).join('\n'));
-    talk.say(`all that it says: ./learn test ${numberOf(task.chapter)} --practice -R ${quote(task.test)}`);
-    if (isImpatient(output)) talk.say('it has waited 5 s in vain; if this machine is slow or busy: PATIENCE=30 ./learn practice check');
+    talk.show(`all that it says: ./learn test ${numberOf(task.chapter)} --practice -R ${quote(task.test)}`);
+    if (isImpatient(output)) sayPatience(talk);
     process.exitCode = 1;
     return;
   }
@@ -47,11 +47,16 @@ export async function check(context, copy) {
 
 const isImpatient = (output) => process.env.PATIENCE === '5' && output.includes('waited 5 s');
 
+function sayPatience(talk) {
+  talk.say('a test has waited 5 s in vain; if this machine is slow or busy:');
+  talk.show('  PATIENCE=30 ./learn practice check');
+}
+
 function sayWhatElseFails(talk, task, { failed, output }) {
   talk.say(`${talk.paint('red', 'that works, and something else does not any more.')} Failing of ${task.chapter}'s tests:`);
   for (const name of failed) talk.say(`- ${name}`);
-  talk.say(`what the first one says: ./learn test ${numberOf(task.chapter)} --practice -R ${quote(failed[0])}`);
-  if (isImpatient(output)) talk.say('a test has waited 5 s in vain; if this machine is slow or busy: PATIENCE=30 ./learn practice check');
+  talk.show(`what the first one says: ./learn test ${numberOf(task.chapter)} --practice -R ${quote(failed[0])}`);
+  if (isImpatient(output)) sayPatience(talk);
 }
 
 async function succeed(context, copy, count) {

@@ -5,6 +5,7 @@
 //     .practice/record.json        which task it is, and how far
 //     .practice/given/             the files as they were given
 //     .practice/original/          the chapter's files as they were then
+//     .practice/bare/              the same without the comments that the copy has not: for ./learn diff --practice
 //     .practice/task.patch         the patch as it was then
 //     .build/                      the executable
 //   practice/.current              the name of the copy that guess, hint, check and the like are about
@@ -46,6 +47,12 @@ export function makeFiles(task, original) {
     if (applied.has(name)) applied.get(name).lines = lines;
   }
   return { files, applied };
+}
+
+/** The chapter's files with as few comments as the learner's copy has. */
+function makeBareFiles(task, original) {
+  if (task.kind === 'exercise') return original;
+  return new Map([...original].map(([name, text]) => [name, name === 'CMakeLists.txt' ? text : takeCommentsOut(text).text]));
 }
 
 export class Copy {
@@ -213,6 +220,7 @@ export function renewCopy(root, task, old = null) {
       writeSources(beside, files);
       writeSources(join(beside, '.practice/given'), files);
       writeSources(join(beside, '.practice/original'), original);
+      writeSources(join(beside, '.practice/bare'), makeBareFiles(task, original));
       writeFileSync(join(beside, '.practice/task.patch'), task.text);
       writeRecord(beside, record);
       for (const inTheWay of [old?.folder, folder]) {
