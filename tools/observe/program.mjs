@@ -77,6 +77,7 @@ export async function runTool(name, usage, main) {
     failure ??= error;
   }
   await scope.close();
+  await new Promise((resolve) => setImmediate(resolve)); // What was written last may have failed: that is told a moment later.
   // Not before: a picture that takes the whole terminal would take the explanation with it.
   if (failure !== null) explain(failure, name, usage);
   process.exit(failure === null ? process.exitCode ?? 0 : failure.exitCode ?? 1);

@@ -10,7 +10,7 @@
 //     .build/                      the executable
 //   practice/.current              the name of the copy that guess, hint, check and the like are about
 
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { listChapters } from '../../chapters.mjs';
 import { Problem } from '../../observe/problem.mjs';
@@ -214,7 +214,8 @@ export function renewCopy(root, task, old = null) {
   const record = { chapter: nameOf(task.chapter), kind: task.kind, id: task.id, hash: task.hash, made: new Date().toISOString(), hints: 0, result: 'begun' };
   return explainErrors(cannotWrite, () => {
     mkdirSync(join(root, 'practice'), { recursive: true });
-    const beside = mkdtempSync(join(root, 'practice/.new-'));
+    const beside = join(root, `practice/.new-${process.pid}`);
+    mkdirSync(beside);
     let kept = null;
     try {
       writeSources(beside, files);
