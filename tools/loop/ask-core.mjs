@@ -17,7 +17,7 @@ export function writeCore(root, mode, chapter, { question, evidence, questions }
   return [
     writeRules(mode, chapter).trimEnd(),
     `# The commands of ./learn\n\n${fence(listUsages(root))}\n\nA chapter is named by its number: ./learn trace ${Number(chapter.slice(0, 2))}.`,
-    showQuestion(question),
+    showQuestion(question, evidence.length > 0),
     showEvidence(evidence),
     mode === 'quiz' && listTaken('What the quiz of the text asks already', questions),
     mode === 'practice' && listTaken('The symptoms of the planted bugs, which are taken', readSymptoms(root, chapter)),
@@ -28,8 +28,8 @@ function listUsages(root) {
   return namedCommands.map((name) => readFileSync(join(root, 'tools/learn', `${name}.sh`), 'utf8').split('\n')[1].replace(/^# /, ''));
 }
 
-function showQuestion(question) {
-  if (question === undefined) return '# The learner\'s question\n\nNone in particular: begin with the idea of the chapter.';
+function showQuestion(question, hasEvidence) {
+  if (question === undefined) return `# The learner's question\n\nNone in words: begin with ${hasEvidence ? 'the evidence' : 'the idea of the chapter'}.`;
   return `# The learner's question\n\nCite as [question:LINE].\n\n${fence(numberLines(cleanWords(question).trim().split('\n')), 'text')}`;
 }
 

@@ -10,14 +10,22 @@ import { findNearest } from './words.mjs';
 
 const mostLines = 200; // of an output: the beginning and the end say what it was
 const widestLine = 400; // characters
+const noise = /^(Filters: |Randomness seeded to: |Run with -\? for options|~+$|.* is a Catch2 v[\d.]+ host application\.)/; // of Catch2
 const longestRun = 120_000; // ms, as CTest's limit for these tests
 
 /** The names of the tests that a chapter may have, as its sources tell them: its own, the contract's, the runtime's. */
 export function listTests(root, chapter) {
   const shared = ['tests/contract', 'tests/runtime'].flatMap((folder) => (existsSync(join(root, folder))
     ? readdirSync(join(root, folder)).filter((name) => name.endsWith('.cpp')).sort().map((name) => `${folder}/${name}`) : []));
-  return [`tests/chapters/${chapter}.cpp`, ...shared].flatMap((path) => findItems(readFileSync(join(root, path), 'utf8')))
-    .filter(({ kind }) => kind === 'test').map(({ name }) => name);
+  return [`tests/chapters/${chapter}.cpp`, ...shared].map((path) => readFileSync(join(root, path), 'utf8')).filter((text) => fitsChapter(root, chapter, text))
+    .flatMap(findItems).filter(({ kind, head }) => kind === 'test' && Number(/\[from-(\d\d)\]/.exec(head)?.[1] ?? 0) <= Number(chapter.slice(0, 2)))
+    .map(({ name }) => name);
+}
+
+// A test of the runtime is of those chapters that have the headers which it includes.
+function fitsChapter(root, chapter, text) {
+  const folders = [`chapters/${chapter}`, 'common', 'tests'];
+  return [...text.matchAll(/^#include "([^"]+)"/gm)].every(([, name]) => folders.some((folder) => existsSync(join(root, folder, name))));
 }
 
 /** The one test that is meant by its name, or by words of it in their order. Throws UsageProblem, with the nearest. */
@@ -62,7 +70,7 @@ export async function runTest(scope, root, chapter, name) {
   if (!found && /<testsuite\b/.test(text)) throw new UsageProblem(`'${name}' is not asked of ${chapter}: it is a test of other chapters`);
   if (!found) throw new Problem(`ctest has left no report: ${stderr.trim().split('\n').at(-1)}`);
   const result = { run: 'passed', fail: 'failed' }[found[1]] ?? 'skipped';
-  return { result, lines: cleanOutput(root, decodeXml(found[2])) };
+  return { result, lines: cleanOutput(root, decodeXml(found[2])).filter((line) => !noise.test(line)) };
 }
 
 /** The trace of a session with the chapter's server, recorded now: lines. Throws Problem with its exit code, 77 for one. */
@@ -110,9 +118,10 @@ function decodeXml(text) {
     (_, name, decimal, hex) => (name ? names[name] : String.fromCodePoint(parseInt(decimal ?? hex, decimal ? 10 : 16))));
 }
 
-/** An output as lines for a prompt: no escape sequences, no path of this machine, not too long. */
+/** An output as lines for a prompt: no escape sequences, no path of this machine (the tests' are from build/), not too long. */
 export function cleanOutput(root, text) {
-  const lines = cleanWords(text).replaceAll(`${root}/`, '').replaceAll(root, '.').replaceAll(homedir() === '/' ? '\0' : homedir(), '~').trimEnd().split('\n')
+  const lines = cleanWords(text).replaceAll(`${root}/`, '').replaceAll(root, '.').replaceAll(homedir() === '/' ? '\0' : homedir(), '~')
+    .replace(/(?<=^|\s)\.\.\/(?=(?:tests|chapters|common)\/)/g, '').trimEnd().split('\n')
     .map((line) => (line.length > widestLine ? `${line.slice(0, widestLine)} … (${line.length - widestLine} characters more)` : line));
   while (lines.length > 0 && lines[0].trim() === '') lines.shift();
   if (lines.length <= mostLines) return lines;

@@ -20,7 +20,7 @@ export function gatherMaterial(root, chapter, text, warn) {
   const path = documentOf(chapter);
   const number = Number(chapter.slice(0, 2));
   return [
-    ...text.sections.map(({ title, line, lines }) => ({ part: `The text: ${path}`, title: `[${line}] ${title}`, text: lines.join('\n') })),
+    ...text.sections.map(({ title, line, lines }) => ({ part: `The text: ${path}`, title: `${title} [${line}]`, name: title, text: lines.join('\n') })),
     ...showDiff(root, chapter, warn).map((piece) => ({ part: `The diff: ./learn diff ${number}`, ...piece })),
     ...listSources(root, chapter).map((name) => ({
       part: `The code: chapters/${chapter}`, title: name, text: fence(numberLines(readLines(join(root, 'chapters', chapter, name))), 'cpp'),

@@ -13,7 +13,7 @@ export function estimateTokens(text) {
 
 /** A fence around lines, longer than any that is in them. */
 export function fence(lines, language = '') {
-  const longest = Math.max(2, ...lines.flatMap((line) => line.match(/[`~]+/g) ?? []).map((run) => run.length));
+  const longest = Math.max(2, ...lines.flatMap((line) => line.match(/`+/g) ?? []).map((run) => run.length));
   const ticks = '`'.repeat(longest + 1);
   return [ticks + language, ...lines, ticks].join('\n');
 }
@@ -25,7 +25,7 @@ export function numberLines(lines, first = 1) {
 }
 
 /**
- * The prompt: `core`, and of `pieces` ([{part, title, text}], the dearest first) as many as fit into `budget` tokens, from the
+ * The prompt: `core`, and of `pieces` ([{part, title, text, name?}], the dearest first) as many as fit into `budget` tokens, from the
  * first on. What has been left out stands at its end. Returns {text, tokens, dropped: [words]}. Throws UsageProblem when the
  * core alone is too much.
  */
@@ -68,6 +68,6 @@ function nameDropped(pieces, count) {
     const gone = pieces.filter((piece, index) => piece.part === part && index >= count);
     if (gone.length === 0) return [];
     const isWhole = gone.length === pieces.filter((piece) => piece.part === part).length;
-    return [isWhole ? part : `of "${part}": ${gone.map(({ title }) => title).join(', ')}`];
+    return [isWhole ? part : `of "${part}": ${gone.map(({ title, name = title }) => name).join(', ')}`];
   });
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Writes a prompt for a language model of the learner's own, or looks whether a reply keeps the rules of its prompt.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readNumber } from '../observe/command-line.mjs';
@@ -57,7 +57,8 @@ function readRequest(values, [modeWord, chapterWord, surplus]) {
   const chapter = findChapter(root, chapterWord);
   if (values.copy && values.out !== undefined) throw new UsageProblem('--copy or --out FILE: give one of them');
   if (values.out === '') throw new UsageProblem('--out wants the name of a file');
-  if (values.question !== undefined && values.question.trim() === '') throw new UsageProblem('--question wants words: --question "why is it 5?"');
+  if (values.out !== undefined && values.out !== '-' && existsSync(resolve(from, values.out))) refuseFile(resolve(from, values.out)); // before there is work
+  if (values.question !== undefined && values.question.trim() === '') throw new UsageProblem('--question wants words: --question "why does the parent close the client?"');
   if (mode === 'diagnose' && values.question === undefined && values.test === undefined && !values.trace) {
     throw new UsageProblem('diagnose wants something to start from: --test NAME, --trace or --question "what you see"');
   }
@@ -94,12 +95,16 @@ async function deliver({ text, tokens }, { copy, out }) {
   }
 }
 
+function refuseFile(path) {
+  throw new Problem(`${path} is there already and stays as it is; name another file`);
+}
+
 // Never over something that is there; and no half of a prompt stays behind.
 function writeNewFile(path, text) {
   try {
     writeFileSync(path, text, { flag: 'wx' });
   } catch (error) {
-    if (error.code === 'EEXIST') throw new Problem(`${path} is there already and stays as it is; name another file`);
+    if (error.code === 'EEXIST') refuseFile(path);
     if (error.syscall === 'write') rmSync(path, { force: true });
     const advice = error.code === 'ENOENT' ? '; the folder must be there before' : '';
     throw new Problem(`cannot write ${path}: ${describeSystemError({ message: error.message })}${advice}`);
