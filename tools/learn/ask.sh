@@ -22,12 +22,12 @@
 #
 # A token is taken for 4 characters (a character that is not ASCII for one). Some models count a quarter more in code.
 #
-# The reply comes back into a file, or with Ctrl-D at its end onto the terminal; several may follow each other in it:
+# Keep the model's reply in a file; several replies may follow each other in it. Or paste it: --check -, and Ctrl-D at its end.
 #   --check REPLY      says where it breaks the rules of its mode: no place cited, or one that does not exist, a command
-#                      that does not exist, code where none may be, two questions, a planted bug given away. - is stdin.
+#                      that does not exist, code where none may be, two questions, a planted bug given away
 #
-# No model is part of this, nothing leaves this machine, and no model was tried: the rules are rules for a conversation,
-# and how well a model keeps them, --check can tell in part. What a model says of a server may be wrong. The machine knows.
+# There is no model in this command, and it sends nothing anywhere. No model was tried with these prompts, either. How well
+# yours keeps the rules, --check can tell in part. What it says of a server may be wrong: run the command that it names.
 #
 #   ./learn ask explain 3 --question "why does the parent close the client?" --copy
 #   ./learn ask diagnose 3 --test zombie --out ask.md
