@@ -4,7 +4,7 @@
 import { Document } from '../docs/lib/markdown.mjs';
 
 // In these sections each fold holds an answer; elsewhere those whose summary says so.
-const sectionsOfAnswers = /^(predict|think|practice)/i;
+const sectionsOfAnswers = /^(predict|think|quiz|practice)/i;
 const summaryOfAnswer = /\b(answers?|hints?|solutions?)\b|\byou (should|will) (see|have)\b/i;
 const summaryOfTasks = /\bexercises?\b/i; // a fold of Practice that holds tasks: what it folds again are the answers
 const sectionsApart = /^(quiz|if you are confused|read on)/i;

@@ -182,12 +182,16 @@ export class Fixture {
     return this.askWith({}, ...words);
   }
 
-  /** Runs ./learn ask; `cwd`, `env` and `input` as given. Resolves to {status, stdout, stderr}. */
+  /**
+   * Runs what ./learn ask becomes, and spares the test the shell before it; `cwd`, `env` and `input` as given. Resolves to
+   * {status, stdout, stderr}.
+   */
   askWith({ cwd = this.root, env = {}, input = '' }, ...words) {
     const path = `${join(this.root, 'bin')}:${process.env.PATH}`;
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(LEARN_.*|DISPLAY|WAYLAND_DISPLAY|WSL_DISTRO_NAME|NODE_TEST_CONTEXT)$/.test(name)));
     return new Promise((resolve) => {
-      const child = spawn(join(this.root, 'learn'), ['ask', ...words], { cwd, env: { ...clean, CI: 'true', PATH: path, ...env } });
+      const learn = { LEARN_ROOT: this.root, LEARN_FROM: cwd, PATIENCE: '5' };
+      const child = spawn(process.execPath, ['tools/loop/ask.mjs', ...words], { cwd: this.root, env: { ...clean, ...learn, CI: 'true', PATH: path, ...env } });
       const said = { stdout: '', stderr: '' };
       for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
       child.stdin.on('error', () => {});

@@ -1,6 +1,7 @@
 // ./learn ask as a learner types it, in a small project: the prompts, their budgets, where they go, what is refused.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -34,6 +35,7 @@ test('every budget is kept, drops from the end, and says what', () => {
   const smallest = Number(/smallest that works is (\d+)/.exec(catchMessage(() => fitPrompt(core, pieces, 1)))[1]);
   assert.throws(() => fitPrompt(core, pieces, smallest - 1), /too small/);
   let kept = 0;
+  const counts = new Set();
   for (let budget = smallest; budget <= whole.tokens; budget += 1) {
     const { text, tokens, dropped } = fitPrompt(core, pieces, budget);
     assert.ok(tokens <= budget && tokens === estimateTokens(text), `${tokens} tokens in a budget of ${budget}`);
@@ -44,8 +46,9 @@ test('every budget is kept, drops from the end, and says what', () => {
     assert.equal(dropped.length > 0, present < pieces.length);
     if (present < pieces.length) assert.match(text.trimEnd().split('\n').at(-1), /^A budget of \d+ tokens has left out, from the end: .*code/);
     kept = present;
+    counts.add(present);
   }
-  assert.equal(kept, pieces.length);
+  assert.deepEqual([...counts], [0, 1, 2, 3, 4]); // no more is dropped than must be
 });
 
 const catchMessage = (act) => {
@@ -68,6 +71,26 @@ test('a budget is said on stderr too; one that is too small names the smallest, 
   assert.ok(estimateTokens(fitting.stdout) <= Number(smallest));
   const under = await fixture.ask('explain', '2', '--budget', String(Number(smallest) - 1));
   assert.equal(under.status, 2);
+});
+
+test('rules, question and evidence come first, then text, diff, code, trace, confusions', async () => {
+  fixture.addBuildTools('fail', 'waited in vain');
+  const { stdout } = await fixture.ask('socratic', '2', '--test', 'zombie');
+  assert.match(stdout, /None in words: begin with the evidence/);
+  const parts = ['Your part', 'Rules', 'The mode', 'The commands', "The learner's question", "The learner's evidence", 'The text', 'The diff', 'The code', 'The trace', 'If you are confused'];
+  const places = parts.map((part) => stdout.indexOf(`\n# ${part}`.slice(part === 'Your part' ? 1 : 0)));
+  assert.ok(places.every((place, index) => place > (places[index - 1] ?? -1)), String(places));
+});
+
+test('the first chapter has no diff, and one without a text has none', async () => {
+  fixture.write('chapters/03-three/CMakeLists.txt', 'add_chapter(server.cpp)\n');
+  fixture.write('chapters/03-three/server.cpp', '// Chapter 03: a text is still to be written.\n');
+  fixture.write('tests/chapters/03-three.cpp', '');
+  assert.doesNotMatch((await fixture.ask('explain', '1')).stdout, /# The diff/);
+  const { status, stdout } = await fixture.ask('explain', '3');
+  assert.equal(status, 0);
+  assert.match(stdout, /# The diff[\s\S]*# The code/);
+  assert.doesNotMatch(stdout, /# The text/);
 });
 
 test('a fence is longer than any that is in it', () => {
@@ -170,6 +193,19 @@ test('--copy pipes the prompt into the clipboard that is there, and says in word
   assert.match(fixture.read('copied'), /^# Your part[\s\S]*# If you are confused/);
 });
 
+test('a closed stdout is a failure, a full one too, and a reader that leaves early is none', async () => {
+  const run = (redirection) => new Promise((resolve) => {
+    const child = spawn('bash', ['-c', `set -o pipefail; "$1" ask explain 2 ${redirection}`, 'bash', join(fixture.root, 'learn')], { env: { ...process.env, CI: 'true' } });
+    const said = { stdout: '', stderr: '' };
+    for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
+    child.on('close', (status) => resolve({ status, ...said }));
+  });
+  const [closed, full, left] = await Promise.all([run('>&-'), run('>/dev/full'), run('| head -n 1')]);
+  assert.deepEqual(closed, { status: 1, stdout: '', stderr: 'ask: cannot write to stdout: it is closed; use --out FILE\n' });
+  assert.deepEqual(full, { status: 1, stdout: '', stderr: 'ask: cannot write to stdout: no space left on device\n' });
+  assert.deepEqual(left, { status: 0, stdout: '# Your part\n', stderr: '' });
+});
+
 test('help says that no model was tried', () => {
-  assert.match(fixture.read('tools/learn/ask.sh'), /no model was tried/);
+  assert.match(fixture.read('tools/learn/ask.sh'), /No model was tried/);
 });
