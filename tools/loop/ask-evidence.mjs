@@ -1,17 +1,16 @@
 // What a learner's prompt is about: a question, a test that fails, a trace that was recorded now.
 
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findItems } from '../docs/lib/cpp-ranges.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
+import { runProgram } from './run-program.mjs';
 import { findNearest } from './words.mjs';
 
 const mostLines = 200; // of an output: the beginning and the end say what it was
 const widestLine = 400; // characters
 const noise = /^(Filters: |Randomness seeded to: |Run with -\? for options|~+$|.* is a Catch2 v[\d.]+ host application\.)/; // of Catch2
-const longestRun = 120_000; // ms, as CTest's limit for these tests
 
 /** The names of the tests that a chapter may have, as its sources tell them: its own, the contract's, the runtime's. */
 export function listTests(root, chapter) {
@@ -64,7 +63,7 @@ export async function runTest(scope, root, chapter, name) {
   scope.defer(() => rmSync(folder, { recursive: true, force: true }));
   const report = join(folder, 'report.xml');
   const form = `^${chapter}/${name.replace(/[\][().*+?^$|\\]/g, '\\$&')}$`;
-  const { stderr } = await run(scope, 'ctest', ['--preset', 'default', '--no-tests=ignore', '--output-junit', report, '-R', form], root);
+  const { stderr } = await runProgram(scope, 'ctest', ['--preset', 'default', '--no-tests=ignore', '--output-junit', report, '-R', form], { cwd: root });
   const text = existsSync(report) ? readFileSync(report, 'utf8') : '';
   const found = /<testcase name="[^"]*"[^>]* status="(\w+)"[\s\S]*?<system-out>([\s\S]*?)<\/system-out>/.exec(text);
   if (!found && /<testsuite\b/.test(text)) throw new UsageProblem(`'${name}' is not asked of ${chapter}: it is a test of other chapters`);
@@ -75,41 +74,9 @@ export async function runTest(scope, root, chapter, name) {
 
 /** The trace of a session with the chapter's server, recorded now: lines. Throws Problem with its exit code, 77 for one. */
 export async function recordTrace(scope, root, chapter) {
-  const { status, stdout } = await run(scope, join(root, 'learn'), ['trace', chapter, '--plain'], root, 'inherit');
+  const { status, stdout } = await runProgram(scope, join(root, 'learn'), ['trace', chapter, '--plain'], { cwd: root, stderr: 'inherit' });
   if (status !== 0) throw new Problem('without a trace there is no evidence: the reason is above', status ?? 1);
   return cleanOutput(root, stdout);
-}
-
-// In a process group of its own: when the learner leaves, all that it has started ends with it.
-async function run(scope, program, words, cwd, stderr = 'pipe') {
-  const child = spawn(program, words, { cwd, detached: true, stdio: ['ignore', 'pipe', stderr], env: { ...process.env, NO_COLOR: '1' } });
-  const said = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr']) child[stream]?.setEncoding('utf8').on('data', (text) => (said[stream] += text));
-  const end = () => {
-    try {
-      process.kill(-child.pid, 'SIGTERM');
-    } catch (error) {
-      if (error.code !== 'ESRCH') throw error; // it has ended already
-    }
-  };
-  const timer = setTimeout(end, longestRun);
-  const ended = new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status));
-  });
-  ended.catch(() => {});
-  scope.defer(() => {
-    clearTimeout(timer);
-    if (child.exitCode === null && child.signalCode === null && child.pid) end();
-  });
-  try {
-    return { status: await ended, ...said };
-  } catch (error) {
-    if (error.code === 'ENOENT') throw new Problem(`there is no program ${program}; ./learn doctor says what is missing`, 77);
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function decodeXml(text) {

@@ -1,12 +1,12 @@
 // The material of a prompt: the text of a chapter, its diff, its code, its recorded trace, its confusions; a piece each.
 
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { listChapters } from '../chapters.mjs';
 import { documentOf } from './ask-modes.mjs';
 import { fence, numberLines } from './ask-prompt.mjs';
 import { readText } from './ask-text.mjs';
+import { runProgram } from './run-program.mjs';
 
 /** Reads the text of a chapter as readText() gives it; of a chapter that has none yet, an empty one. */
 export function readChapterText(root, chapter) {
@@ -16,12 +16,12 @@ export function readChapterText(root, chapter) {
 }
 
 /** The pieces of a chapter's material, as fitPrompt() takes them. `warn` is told what cannot be had, in a sentence. */
-export function gatherMaterial(root, chapter, text, warn) {
+export async function gatherMaterial(scope, root, chapter, text, warn) {
   const path = documentOf(chapter);
   const number = Number(chapter.slice(0, 2));
   return [
     ...text.sections.map(({ title, line, lines }) => ({ part: `The text: ${path}`, title: `${title} [${line}]`, name: title, text: lines.join('\n') })),
-    ...showDiff(root, chapter, warn).map((piece) => ({ part: `The diff: ./learn diff ${number}`, ...piece })),
+    ...(await showDiff(scope, root, chapter, warn)).map((piece) => ({ part: `The diff: ./learn diff ${number}`, ...piece })),
     ...listSources(root, chapter).map((name) => ({
       part: `The code: chapters/${chapter}`, title: name, text: fence(numberLines(readLines(join(root, 'chapters', chapter, name))), 'cpp'),
     })),
@@ -66,14 +66,12 @@ export function readLines(path) {
 }
 
 // As ./learn diff prints it, a piece for each file. A new file stands in the code, whole.
-function showDiff(root, chapter, warn) {
+async function showDiff(scope, root, chapter, warn) {
   if (listChapters(root)[0] === chapter) return [];
-  const child = spawnSync(join(root, 'learn'), ['diff', chapter], { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 });
-  if (child.status !== 0) {
-    warn(`the prompt has no diff: ./learn diff ${chapter} has failed${child.stderr ? `, with: ${child.stderr.trim().split('\n').at(-1)}` : ''}`);
-    return [];
-  }
-  return splitDiff(child.stdout);
+  const { status, stdout, stderr } = await runProgram(scope, join(root, 'learn'), ['diff', chapter], { cwd: root });
+  if (status === 0) return splitDiff(stdout);
+  warn(`the prompt has no diff: ./learn diff ${chapter} has failed${stderr ? `, with: ${stderr.trim().split('\n').at(-1)}` : ''}`);
+  return [];
 }
 
 export function splitDiff(text) {

@@ -34,7 +34,7 @@ runTool('ask', usage, async (scope) => {
   const evidence = await gatherEvidence(scope, values, chapter);
   const text = readChapterText(root, chapter);
   const core = writeCore(root, mode, chapter, { question: values.question, evidence, questions: text.questions });
-  const prompt = fitPrompt(core, gatherMaterial(root, chapter, text, tell), budget);
+  const prompt = fitPrompt(core, await gatherMaterial(scope, root, chapter, text, tell), budget);
   if (prompt.dropped.length > 0) tell(`left out, to fit into ${budget} tokens: ${prompt.dropped.join('; ')}`);
   await deliver(prompt, values);
 });

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { estimateTokens, fence, fitPrompt } from '../ask-prompt.mjs';
@@ -204,6 +205,25 @@ test('a closed stdout is a failure, a full one too, and a reader that leaves ear
   assert.deepEqual(closed, { status: 1, stdout: '', stderr: 'ask: cannot write to stdout: it is closed; use --out FILE\n' });
   assert.deepEqual(full, { status: 1, stdout: '', stderr: 'ask: cannot write to stdout: no space left on device\n' });
   assert.deepEqual(left, { status: 0, stdout: '# Your part\n', stderr: '' });
+});
+
+test('Ctrl-C ends it, with what it has started, and no half of a prompt is written', async () => {
+  const own = new Fixture();
+  after(() => own.remove());
+  own.addBuildTools('run', '');
+  own.write('pid', '');
+  own.addProgram('ctest', 'echo $$ >pid; exec sleep 60');
+  const child = spawn(process.execPath, ['tools/loop/ask.mjs', 'explain', '2', '--test', 'zombie', '--out', 'ask.md'], {
+    cwd: own.root, env: { ...process.env, LEARN_ROOT: own.root, LEARN_FROM: own.root, CI: 'true', PATH: `${own.root}/bin:${process.env.PATH}` },
+  });
+  const ended = once(child, 'close');
+  const watcher = watch(join(own.root, 'pid'));
+  while (own.read('pid').trim() === '') await once(watcher, 'change');
+  watcher.close();
+  child.kill('SIGINT');
+  assert.deepEqual(await ended, [130, null]);
+  assert.ok(!existsSync(`/proc/${own.read('pid').trim()}`), 'the test goes on running');
+  assert.ok(!existsSync(join(own.root, 'ask.md')));
 });
 
 test('help says that no model was tried', () => {
