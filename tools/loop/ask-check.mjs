@@ -3,20 +3,20 @@
 import { listChapters } from '../chapters.mjs';
 import { nameOf } from './progress.mjs';
 import { checkForm } from './ask-check-forms.mjs';
+import { readSymptoms } from './ask-core.mjs';
 import { countTraceLines, readChapterText } from './ask-material.mjs';
 import { modes } from './ask-modes.mjs';
 import { explainCommand, explainPlace, findCommands, findPlaces } from './ask-references.mjs';
 import { findLeaks, readSecrets } from './ask-secrets.mjs';
 import { readTurns } from './ask-turns.mjs';
-import { readSymptoms } from './ask-core.mjs';
 
 /**
  * Looks at a reply, or at several of them, one after the other. `mode` is what it should be, or undefined: then its first line
  * says it. Returns [{line, words}].
  */
 export function checkReply(root, text, mode) {
-  if (text.trim() === '') return [{ line: 1, words: 'there is nothing in it' }];
   const turns = readTurns(text, modes);
+  if (turns.length === 0) return [{ line: 1, words: 'there is nothing in it' }];
   const findings = [];
   const add = (line, words) => findings.push({ line, words });
   if (turns[0].number === undefined) {
@@ -27,7 +27,8 @@ export function checkReply(root, text, mode) {
     }
   }
   checkOrder(turns, mode, add);
-  for (const turn of turns) checkTurn(root, { ...turn, mode: turn.mode ?? mode }, turns, add);
+  const known = new Map(); // what was read of each chapter
+  for (const turn of turns) checkTurn(root, { ...turn, mode: turn.mode ?? mode }, turns, known, add);
   return findings.sort((a, b) => a.line - b.line);
 }
 
@@ -40,27 +41,33 @@ function checkOrder(turns, mode, add) {
   });
 }
 
-function checkTurn(root, turn, turns, add) {
+function checkTurn(root, turn, turns, known, add) {
   const chapter = findChapterOf(root, turn, add);
-  const text = chapter ? readChapterText(root, chapter) : undefined;
+  if (chapter && !known.has(chapter)) known.set(chapter, readWhole(root, chapter));
+  const { traceLines, secrets, questions, symptoms } = known.get(chapter) ?? nothing;
   const lineOf = (index) => turn.line + turn.text.slice(0, index).split('\n').length - 1;
   for (const place of findPlaces(turn.text)) {
-    const words = explainPlace(root, place, { chapter, traceLines: text ? countTraceLines(text.traces) : 0 });
+    const words = explainPlace(root, place, { chapter, traceLines });
     if (words) add(lineOf(place.index), words);
   }
   for (const { words, index } of findCommands(turn.text)) {
     const complaint = explainCommand(root, words);
     if (complaint) add(lineOf(index), complaint);
   }
-  if (chapter) {
-    for (const { kind, source, text: secret } of oneOfEach(findLeaks(turn.text, readSecrets(root, chapter)))) {
-      add(turn.line, `it gives away ${kind} (${source}): "${secret.length > 60 ? `${secret.slice(0, 60)}…` : secret}"`);
-    }
+  for (const { kind, source } of oneOfEach(findLeaks(turn.text, secrets))) {
+    add(turn.line, `this turn gives away ${kind} (${source}): leave it unread if you want to find that yourself`);
   }
-  checkForm(turn, turns, { questions: text?.questions ?? [], symptoms: chapter ? readSymptoms(root, chapter) : [] }, add);
+  checkForm(turn, turns, { questions, symptoms }, add);
 }
 
-// One line for each source and kind: which one it was is enough to know.
+const nothing = { traceLines: 0, secrets: [], questions: [], symptoms: [] };
+
+function readWhole(root, chapter) {
+  const { traces, questions } = readChapterText(root, chapter);
+  return { traceLines: countTraceLines(traces), secrets: readSecrets(root, chapter), questions, symptoms: readSymptoms(root, chapter) };
+}
+
+// Which it was is said, and not what: who reads this may not have read the reply.
 function oneOfEach(leaks) {
   return leaks.filter(({ kind, source }, index) => leaks.findIndex((other) => other.kind === kind && other.source === source) === index);
 }

@@ -1,5 +1,7 @@
 // Reads a reply: its turns, and in each the labels of the form with what stands behind them.
 
+const longestStatement = 300; // characters: a longer line is prose
+
 export const labels = {
   explain: ['Ask', 'Example', 'Term', 'See', 'Teach back'],
   socratic: ['Look', 'Hint', 'Question'],
@@ -63,7 +65,8 @@ export function findCode(text) {
 
 const isCommand = (words) => /^\s*(\$ )?(\.\/learn|nc|ss|ps|strace|man|sudo)\b/.test(words);
 const looksLikeCode = (span) => /[;{}]|[^=!<>]=[^=]|==|->|<<|>>/.test(span) || (/\w\([^)]*[^)\s][^)]*\)/.test(span) && !/^\w+\(\d\w*\)$/.test(span));
-const looksLikeStatement = (line) => /^[\w:<>*&,.()!\s"'|+=-]*[\w)\]"]\s*(\(.*\)|=[^=].*);\s*(\/\/.*)?$/.test(line) || /^(if|for|while|switch) ?\(.*\)\s*\{?$/.test(line) || /^[{}];?$/.test(line) || /^[-+] {2,}\S/.test(line);
+const looksLikeStatement = (line) => line.length < longestStatement
+  && [/^[\w:<>*&,.()!\s"'|+=-]*[\w)\]"]\s*(\(.*\)|=[^=].*);\s*(\/\/.*)?$/, /^(if|for|while|switch) ?\(.*\)\s*\{?$/, /^[{}];?$/, /^[-+] {2,}\S/].some((form) => form.test(line));
 
 /** Whether two sentences say the same in nearly the same words: four of five words of both are common. */
 export function areAlike(a, b) {

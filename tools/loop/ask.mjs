@@ -22,7 +22,7 @@ const options = {
   question: { type: 'string' }, test: { type: 'string' }, trace: { type: 'boolean' }, budget: { type: 'string' },
   copy: { type: 'boolean' }, out: { type: 'string' }, check: { type: 'string' },
 };
-const longestReply = 4 * 1024 * 1024; // bytes
+const longestReply = 1024 * 1024; // bytes
 const root = process.env.LEARN_ROOT ?? resolve(import.meta.dirname ?? '.', '../..');
 const from = process.env.LEARN_FROM ?? process.cwd();
 const tell = (text) => process.stderr.write(`${text}\n`);

@@ -132,10 +132,10 @@ const bad = [
   ['a check without a command', 'practice', /Check:.*\n/, 'Check: Look whether it holds.\n', /"Check:" names no/],
   ['a hint without a question', 'practice', 'Question: Which of them needs it?\n', '', /"Question:" is missing/],
   ['the same hint in the next turn', 'practice', /$/, '\npractice 02-two, turn 3\nHint: Count the processes that hold the listener!\nQuestion: And now?\n', /the hint is that of line 9/],
-  ['a planted bug', 'explain', 'Term: To', 'Term: The bug is\n    wait_for_one_and_no_other();\nTo', /it gives away a line of a planted bug \(tests\/bugs\/02-two\/1\.patch\)/],
-  ['a solution', 'explain', 'Term: To', 'Term: Write `say_goodbye_to_all_children();` To', /it gives away a line of a solution/],
-  ['an answer of the text\'s quiz', 'explain', 'Term: To', 'Term: The entry **keeps** the status\nuntil somebody asks for it. To', /it gives away an answer of the quiz \(docs\/02-two\.md\)/],
-  ['a folded answer', 'explain', 'Term: To', 'Term: The table of processes fills up after some days of work. To', /it gives away a folded answer/],
+  ['a planted bug', 'explain', 'Term: To', 'Term: The bug is\n    wait_for_one_and_no_other();\nTo', /this turn gives away a line of a planted bug \(tests\/bugs\/02-two\/1\.patch\)/],
+  ['a solution', 'explain', 'Term: To', 'Term: Write `say_goodbye_to_all_children();` To', /this turn gives away a line of a solution/],
+  ['an answer of the text\'s quiz', 'explain', 'Term: To', 'Term: The entry **keeps** the status\nuntil somebody asks for it. To', /this turn gives away an answer of the quiz \(docs\/02-two\.md\)/],
+  ['a folded answer', 'explain', 'Term: To', 'Term: The table of processes fills up after some days of work. To', /this turn gives away a folded answer/],
 ];
 
 for (const [what, mode, from, to, form] of bad) {
@@ -146,6 +146,12 @@ for (const [what, mode, from, to, form] of bad) {
     assert.match(findings.join('\n'), form);
   });
 }
+
+test('what is given away is not given away again by saying so', () => {
+  const [{ words }] = checkReply(fixture.root, good.explain.replace('Term: To', 'Term: wait_for_one_and_no_other(); To'));
+  assert.match(words, /1\.patch/);
+  assert.doesNotMatch(words, /no_other/);
+});
 
 test('the command tells what it finds and ends with 1; a good reply ends with 0', async () => {
   const right = await fixture.askWith({ input: good.explain }, '--check', '-');
@@ -159,7 +165,7 @@ test('the command tells what it finds and ends with 1; a good reply ends with 0'
 });
 
 test('a reply that is empty, absent or no text is refused in words', async () => {
-  assert.match((await fixture.ask('--check', '-')).stdout, /line 1: there is nothing in it/);
+  for (const input of ['', '\n \n', '```\n```\n']) assert.match((await fixture.askWith({ input }, '--check', '-')).stdout, /line 1: there is nothing in it/);
   assert.match((await fixture.ask('--check', 'nowhere.md')).stderr, /cannot read the reply: .*no such file or directory/);
   assert.match((await fixture.askWith({ input: Buffer.from([0xff, 0xfe, 0x00]) }, '--check', '-')).stderr, /not UTF-8/);
   assert.match((await fixture.askWith({ input: 'hello' }, '--check', '-')).stdout, /its mode is not known; name it/);
