@@ -61,3 +61,6 @@ function parseIpv6(address) {
 export function describeEndpoint({ address, port }) {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
+
+/** The address by which a client on this machine reaches a server: one that stands for all addresses is none. */
+export const nameHost = (address) => ({ '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address);

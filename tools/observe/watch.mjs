@@ -2,9 +2,9 @@
 // Shows the processes, threads, descriptors and sockets of a chapter's running server, live.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from './client.mjs';
 import { isCapable, makePainter } from './colour.mjs';
 import { readCommandLine, readNumber, splitAtDashes } from './command-line.mjs';
+import { connectClients, mostClients } from './crowd.mjs';
 import { drawPicture } from './picture.mjs';
 import { Problem, UsageProblem } from './problem.mjs';
 import { mayLookInto, readStat } from './proc.mjs';
@@ -13,15 +13,10 @@ import { runTool } from './program.mjs';
 import { QuietWatcher } from './quiet.mjs';
 import { startServer } from './run-server.mjs';
 import { Screen } from './screen.mjs';
-import { describeEndpoint } from './socket-table.mjs';
-import { becomesTrue } from './waits.mjs';
+import { describeEndpoint, nameHost } from './socket-table.mjs';
 
 const usage = 'watch NAME EXECUTABLE [--once] [--clients N] [--interval MS] [--port P] [-- SERVER-OPTION...]\n'
   + '       watch --pid PID [--once] [--clients N] [--interval MS]';
-const greeting = 'hello\n';
-const shortSilence = 200; // ms of quiet after which a client of ours is taken to wait its turn
-const batch = 100; // clients that connect at a time: fewer than the shortest accept queue that is usual
-const many = 500; // clients of which it is said that they take a moment
 const lastDiagnostics = 5; // lines
 const howToFindServers = "the servers that run: pgrep -a '^[0-9]{2}-'";
 
@@ -50,7 +45,7 @@ function readSettings(words) {
     executable: options.executable,
     isOnce,
     pid,
-    clients: readNumber(options, 'clients', { fallback: isOnce && !pid ? 2 : 0, minimum: 0, maximum: 10_000 }),
+    clients: readNumber(options, 'clients', { fallback: isOnce && !pid ? 2 : 0, minimum: 0, maximum: mostClients }),
     interval: readNumber(options, 'interval', { fallback: 500, minimum: 20, maximum: 60_000 }),
     serverOptions: ['--port', String(port), ...serverOptions],
   };
@@ -85,68 +80,6 @@ function makeQuietWait(group) {
   return (stretch) => quiet.wait(stretch);
 }
 
-/**
- * Connects clients that send a line, wait for its echo, and stay. A server may let some of them wait or turn them
- * away, and when its accept queue is full the kernel lets nobody else in. Returns {connected, refused, left, reason}:
- * how many stay, how many have lost their connection or got none, and why the first of them has, and for how many there
- * was no room.
- */
-async function connectClients(scope, count, server) {
-  if (count >= many) process.stderr.write(`connecting ${count} clients ...\n`);
-  const crowd = { connected: 0, refused: 0, left: count };
-  let answers = true; // Whether the server has answered one of the last batch.
-  while (crowd.left > 0) {
-    const size = Math.min(batch, crowd.left);
-    const newcomers = await connectSome(scope, count - crowd.left, size, server, answers);
-    answers = newcomers.served + newcomers.refused > 0;
-    crowd.connected += newcomers.connected;
-    crowd.refused += newcomers.refused;
-    crowd.reason ??= newcomers.reason;
-    crowd.left -= newcomers.connected + newcomers.refused;
-    if (newcomers.connected + newcomers.refused < size) break;
-  }
-  if (count > 0) await server.waitForQuiet(answers ? undefined : shortSilence);
-  return crowd;
-}
-
-/**
- * Connects `count` clients, whose numbers follow `before`, in their order. Waits until each has had its echo, or only
- * until it is connected where nobody is served; at the longest until the server does no more.
- */
-async function connectSome(scope, before, count, server, answers) {
-  const address = { host: nameHost(server), port: server.address.port };
-  const seen = { connected: 0, served: 0, refused: 0 };
-  const clients = Array.from({ length: count }, (_, index) => new Client(scope, `client ${before + index + 1}`));
-  let isOver = false;
-  const visit = async (client) => {
-    let isIn = false;
-    try {
-      await client.connect(address);
-      isIn = true;
-      seen.connected += 1;
-      client.send(greeting);
-      await client.receive(greeting);
-      seen.served += 1;
-    } catch (error) {
-      if (isOver || !(error instanceof Problem)) return;
-      seen.connected -= isIn ? 1 : 0;
-      seen.refused += 1;
-      seen.reason ??= error.message;
-    }
-  };
-  clients.forEach(visit);
-  const isDone = () => (answers ? seen.served : seen.connected) + seen.refused >= count;
-  let progress;
-  do {
-    progress = JSON.stringify(seen);
-    if (!(await becomesTrue(isDone, shortSilence))) await server.waitForQuiet(shortSilence);
-  } while (!isDone() && progress !== JSON.stringify(seen));
-  isOver = true;
-  // Where the accept queue is full, the kernel would try again for a while.
-  clients.filter((client) => !client.isConnected).forEach((client) => client.abandon());
-  return seen;
-}
-
 async function drawOnce(server, observer, settings) {
   const seen = observer.look();
   if (seen === null) throw await describeEnd(server);
@@ -177,14 +110,9 @@ function drawHeading(server, { connected, refused, left, reason }) {
   const others = [refused > 0 && `${refused} more without one: ${reason}`, left > 0 && `${left} more found no room in its accept queue`];
   return [
     `${server.name} listens on ${describeEndpoint(server.address)}${own}`,
-    `in another terminal: nc -N ${nameHost(server)} ${server.address.port}   (each line comes back; Ctrl-D ends it)`,
+    `in another terminal: nc -N ${nameHost(server.address.address)} ${server.address.port}   (each line comes back; Ctrl-D ends it)`,
     ...others.filter(Boolean),
   ];
-}
-
-/** The address by which a client on this machine reaches the server: one that stands for all addresses is none. */
-function nameHost({ address: { address } }) {
-  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address;
 }
 
 async function describeEnd(server) {
