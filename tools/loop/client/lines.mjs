@@ -1,0 +1,127 @@
+// A client that sends lines and keeps what comes back: what the modes that talk in lines share.
+
+import { Problem } from '../../observe/problem.mjs';
+import { patience, waitFor } from '../../observe/waits.mjs';
+import { Connection, explainError } from './connection.mjs';
+import { countStates } from './sides.mjs';
+import { quote } from './story.mjs';
+import { readSocketTable } from '../../observe/socket-table.mjs';
+
+const silence = 1000; // ms that a server must be quiet before an echo counts as not coming
+
+export class LineClient {
+  #context;
+  #bytes = [];
+  connection;
+
+  /** `context` is {scope, server, story}; `size` is how many bytes a read takes at most. */
+  constructor(context, { size } = {}) {
+    this.#context = context;
+    this.connection = new Connection(context.scope, { size, onBytes: (bytes) => this.#bytes.push(Buffer.from(bytes)) });
+  }
+
+  /** All that has been read so far. */
+  get text() {
+    return Buffer.concat(this.#bytes).toString();
+  }
+
+  /** Says what the client does now, lets it do that, and tells both sides. `act` may return what is to be told first. */
+  async step(title, act) {
+    this.#context.story.announce(title);
+    const words = await act();
+    for (const [label, text] of words ?? []) this.#context.story.tell(label, text);
+    return this.#context.story.tellSides(this.connection);
+  }
+
+  /** Throws a Problem where no connection comes about. */
+  async connect() {
+    const { server, story } = this.#context;
+    await this.step('the client connects', async () => {
+      const connected = this.connection.connect({ host: server.address.address, port: server.address.port });
+      connected.catch(() => {}); // Until it is waited for below.
+      try {
+        if (await isQuiet(connected, silence)) this.#tellWaiting(story, server.address.port);
+        await waitFor('a connection (the client)', connected, 2 * patience);
+      } catch (error) {
+        if (error instanceof Problem) throw error;
+        throw new Problem(`the client has no connection: ${explainError(error)}`);
+      }
+    });
+  }
+
+  #tellWaiting(story, port) {
+    const own = readSocketTable().filter(({ peer, state }) => peer.port === port && state === 'SYN_SENT');
+    story.tell('client', `${countStates(own)}: no answer yet. Where the accept queue is full, the server's kernel drops the SYN, and `
+      + "the client's kernel sends it again after 1, 3, 7 ... seconds");
+  }
+
+  /** Sends a text. Returns whether its echo comes: not when the server stays quiet without sending it. */
+  async exchange(text) {
+    const wanted = this.connection.received + Buffer.byteLength(text);
+    this.connection.send(Buffer.from(text));
+    return this.receive(wanted);
+  }
+
+  /** Whether `count` bytes have come in all: not when the server has ended, or stays quiet before. */
+  async receive(count) {
+    this.connection.startReading();
+    const isOver = () => this.connection.received >= count || this.connection.hasEnded;
+    const coming = this.connection.wait('its echo', isOver, 24 * 60 * 60 * 1000);
+    coming.catch(() => {}); // Thrown below, unless the silence came first.
+    if (await isQuiet(coming, silence, this.#context.server)) return this.connection.received >= count;
+    return this.connection.received >= count;
+  }
+
+  /** A step: sends `text`, and tells what comes back. */
+  async sendAndReceive(text) {
+    const before = this.text.length;
+    let isServed;
+    await this.step(`the client sends ${quote(text)}`, async () => {
+      isServed = await this.exchange(text);
+      this.connection.stopReading();
+      return [['received', describeNews(this.text.slice(before), isServed, this.connection.hasEnded)]];
+    });
+    return isServed;
+  }
+
+  /** A step: closes the descriptor. */
+  async close(title = 'the client closes its descriptor') {
+    return this.step(title, () => this.connection.close());
+  }
+
+  /** A step: reads to the end of file, and tells what came before it. */
+  async receiveEnd(title) {
+    const before = this.text.length;
+    return this.step(title, async () => {
+      this.connection.startReading();
+      await this.connection.wait("the server's end of file", () => this.connection.hasEnded);
+      const rest = this.text.slice(before);
+      return [['received', rest === '' ? 'the end of file' : `${quote(rest)}, and the end of file`]];
+    });
+  }
+}
+
+/** What has come, and whether it was all that was wanted. */
+export function describeNews(text, isAll, hasEnded) {
+  const words = text === '' ? 'nothing' : quote(text);
+  if (hasEnded) return `${words}, and the end of file`;
+  return isAll ? words : `${words}, and the server is quiet`;
+}
+
+/** Whether the server, or where none is given the clock, is quiet for `stretch` ms before `event` comes. Throws what `event` throws. */
+async function isQuiet(event, stretch, server) {
+  const timer = new AbortController();
+  const quiet = server === undefined
+    ? new Promise((resolve) => { setTimeout(resolve, stretch).unref(); })
+    : untilQuiet(server, stretch, timer.signal);
+  try {
+    return await Promise.race([event.then(() => false), quiet.then(() => true)]);
+  } finally {
+    timer.abort();
+  }
+}
+
+async function untilQuiet(server, stretch, signal) {
+  const end = performance.now() + patience;
+  while (!signal.aborted && !(await server.waitForQuiet(stretch)) && performance.now() < end) { /* It works on. */ }
+}
