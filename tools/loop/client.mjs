@@ -11,6 +11,7 @@ import { build } from './build.mjs';
 import { Dialogue } from './dialogue.mjs';
 import { beMany } from './client/many.mjs';
 import { creep, halfClose, reset, sendLine } from './client/modes.mjs';
+import { Reader } from './client/prompt.mjs';
 import { findPeer, startPeer } from './client/server.mjs';
 import { stall } from './client/stall.mjs';
 import { Story } from './client/story.mjs';
@@ -30,8 +31,9 @@ runTool('client', usage, async (scope) => {
   const settings = readSettings(process.argv.slice(2));
   const server = settings.port === undefined ? await startChapter(scope, settings) : await findPeer(settings.host ?? '127.0.0.1', settings.port);
   const story = new Story(server);
-  const dialogue = asksTheReader.includes(settings.mode) ? new Dialogue(scope) : null;
-  const context = { scope, server, story, dialogue, line: settings.line };
+  // A mode that asks nothing leaves the input alone: it may be a loop's list.
+  const reader = asksTheReader.includes(settings.mode) ? new Reader(new Dialogue(scope), server) : null;
+  const context = { scope, server, story, reader, line: settings.line };
   story.begin();
   let complaint;
   try {

@@ -144,7 +144,7 @@ const inodeOf = (target) => Number(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? Num
 function addOwner(owners, inode, role) {
   if (Number.isNaN(inode)) return;
   if (!owners.has(inode)) owners.set(inode, []);
-  owners.get(inode).push(role);
+  if (!owners.get(inode).includes(role)) owners.get(inode).push(role); // It may have it open under two numbers.
 }
 
 function describeTarget(target, sockets) {

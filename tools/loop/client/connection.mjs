@@ -19,6 +19,7 @@ export class Connection {
 
   /** `onBytes(bytes)` gets what each read brings, at most `size` bytes; they are its own only during the call. */
   constructor(scope, { onBytes, size = room }) {
+    this.#changed.setMaxListeners(0);
     this.#onBytes = onBytes;
     // With a buffer of ours Node makes a read when we ask for one, and none ahead.
     const take = (count, buffer) => this.#take(buffer.subarray(0, count));
@@ -40,6 +41,11 @@ export class Connection {
   /** Whether the server's end of file has been read. */
   get hasEnded() {
     return this.#socket.readableEnded;
+  }
+
+  /** Whether the client has its descriptor still. */
+  get isOpen() {
+    return !this.#socket.destroyed;
   }
 
   /** How many bytes the kernel has taken of what was given to send(). */
@@ -99,10 +105,9 @@ export class Connection {
     while (!this.#socket.closed) await once(this.#changed, 'change');
   }
 
-  /** Waits for the end of the connection, however it comes: FIN is not one. */
-  async waitForFailure() {
-    while (this.error === null) await once(this.#changed, 'change');
-    return this.error;
+  /** Waits until `isTrue()`, however long that takes. */
+  async untilTrue(isTrue) {
+    while (!isTrue()) await once(this.#changed, 'change');
   }
 
   /** Waits until `isDone()`, or throws a Problem: the server has ended the connection, or it takes too long. */

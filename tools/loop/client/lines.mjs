@@ -1,17 +1,18 @@
 // A client that sends lines and keeps what comes back: what the modes that talk in lines share.
 
 import { Problem } from '../../observe/problem.mjs';
+import { readSocketTable } from '../../observe/socket-table.mjs';
 import { patience, waitFor } from '../../observe/waits.mjs';
 import { Connection, explainError } from './connection.mjs';
-import { countStates } from './sides.mjs';
+import { countStates, describeTimeWait, formatCount } from './sides.mjs';
 import { quote } from './story.mjs';
-import { readSocketTable } from '../../observe/socket-table.mjs';
 
 const silence = 1000; // ms that a server must be quiet before an echo counts as not coming
 
 export class LineClient {
   #context;
   #bytes = [];
+  #told = 0; // bytes of them that takeNews() has given
   connection;
 
   /** `context` is {scope, server, story}; `size` is how many bytes a read takes at most. */
@@ -23,6 +24,17 @@ export class LineClient {
   /** All that has been read so far. */
   get text() {
     return Buffer.concat(this.#bytes).toString();
+  }
+
+  /** What has been read since the last call. */
+  takeNews() {
+    const news = Buffer.concat(this.#bytes).subarray(this.#told);
+    this.#told += news.length;
+    return news.toString();
+  }
+
+  get hasNews() {
+    return this.connection.received > this.#told;
   }
 
   /** Says what the client does now, lets it do that, and tells both sides. `act` may return what is to be told first. */
@@ -68,34 +80,40 @@ export class LineClient {
     const isOver = () => this.connection.received >= count || this.connection.hasEnded;
     const coming = this.connection.wait('its echo', isOver, 24 * 60 * 60 * 1000);
     coming.catch(() => {}); // Thrown below, unless the silence came first.
-    if (await isQuiet(coming, silence, this.#context.server)) return this.connection.received >= count;
+    await isQuiet(coming, silence, this.#context.server);
     return this.connection.received >= count;
   }
 
   /** A step: sends `text`, and tells what comes back. */
   async sendAndReceive(text) {
-    const before = this.text.length;
     let isServed;
     await this.step(`the client sends ${quote(text)}`, async () => {
       isServed = await this.exchange(text);
       this.connection.stopReading();
-      return [['received', describeNews(this.text.slice(before), isServed, this.connection.hasEnded)]];
+      return [['received', describeNews(this.takeNews(), isServed, this.connection.hasEnded)]];
     });
     return isServed;
   }
 
-  /** A step: closes the descriptor. */
+  /** The last step: closes the descriptor, and says how it ended. */
   async close(title = 'the client closes its descriptor') {
-    return this.step(title, () => this.connection.close());
+    this.tellEnd(await this.step(title, () => this.connection.close()));
+  }
+
+  /** Says how it ended, by the two `ends` that are left. */
+  tellEnd(ends) {
+    const { given, received } = this.connection;
+    const whose = this.#context.server.isLocal ? `; ${describeTimeWait(ends)}` : '';
+    this.#context.story.say();
+    this.#context.story.say(`the client sent ${formatCount(given)} bytes and received ${formatCount(received)}${whose}`);
   }
 
   /** A step: reads to the end of file, and tells what came before it. */
   async receiveEnd(title) {
-    const before = this.text.length;
     return this.step(title, async () => {
       this.connection.startReading();
       await this.connection.wait("the server's end of file", () => this.connection.hasEnded);
-      const rest = this.text.slice(before);
+      const rest = this.takeNews();
       return [['received', rest === '' ? 'the end of file' : `${quote(rest)}, and the end of file`]];
     });
   }

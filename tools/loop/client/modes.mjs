@@ -38,7 +38,7 @@ export async function reset(context) {
   const client = new LineClient(context);
   await client.connect();
   await client.sendAndReceive(context.line);
-  await client.step('the client resets the connection: its kernel sends RST', () => client.connection.reset());
+  client.tellEnd(await client.step('the client resets the connection: its kernel sends RST', () => client.connection.reset()));
   return '';
 }
 
@@ -55,7 +55,7 @@ export async function creep(context) {
       const hasCome = () => (findEnds(client.connection.port, server.address.port).client?.toRead ?? count) >= count;
       await server.waitForQuiet();
       answers = await becomesTrue(hasCome, answers ? byteWait : 0);
-      tellByte(story, `sent ${quoteByte(bytes[count - 1])}`, count, bytes.length, countWaiting(client, server));
+      tellByte(story, ['sent', quoteByte(bytes[count - 1])], count, bytes.length, countWaiting(client, server));
     }
   });
   await client.step('the client reads a byte at a time', async () => {
@@ -63,7 +63,7 @@ export async function creep(context) {
     for (let read = 1; read <= count; read += 1) {
       client.connection.readOnce();
       await client.connection.wait('a byte', () => client.connection.received >= read);
-      tellByte(story, `read ${quoteByte(client.text.charCodeAt(read - 1))}`, read, count, countWaiting(client, server));
+      tellByte(story, ['read', quoteByte(client.takeNews().charCodeAt(0))], read, count, countWaiting(client, server));
     }
   });
   await client.step('the client closes its sending side', () => client.connection.closeSendingSide());
@@ -77,8 +77,8 @@ const countWaiting = (client, server) => findEnds(client.connection.port, server
 
 const quoteByte = (byte) => JSON.stringify(String.fromCharCode(byte));
 
-function tellByte(story, deed, number, all, waiting) {
-  if (number <= shownBytes || number === all) story.tell('', `${deed}: ${formatCount(waiting)} to read in the client's kernel`);
+function tellByte(story, [deed, byte], number, all, waiting) {
+  if (number <= shownBytes || number === all) story.tell(deed, `${byte}: ${formatCount(waiting)} to read in the client's kernel`);
   else if (number === shownBytes + 1) story.tell('', '...');
 }
 

@@ -19,11 +19,15 @@ export function findEnds(clientPort, serverPort, table = readSocketTable()) {
 const hasFinToRead = (state) => ['CLOSE_WAIT', 'LAST_ACK', 'CLOSING'].includes(state);
 const hasFinToSend = (state) => ['FIN_WAIT1', 'LAST_ACK', 'CLOSING'].includes(state);
 
-/** `ESTABLISHED, 6 to read, 0 to send`; CLOSED where there is no socket any more. */
-export function describeEnd(end) {
+/**
+ * `ESTABLISHED, 6 to read, 0 to send`; CLOSED where there is no socket any more. `isOpen`: the program has not closed its
+ * descriptor, nor read to the end of file.
+ */
+export function describeEnd(end, isOpen = false) {
   if (end === null) return 'CLOSED: the kernel has no such connection any more';
   const { state, toRead, toSend } = end;
-  if (state === 'TIME_WAIT') return state;
+  // The connection is over, and the table no longer counts what the program can still read.
+  if (state === 'TIME_WAIT') return isOpen ? `${state}; what came before the FIN can still be read` : state;
   return `${state}, ${describeCount(toRead, 'read', hasFinToRead(state) && 'the end of file')}, `
     + describeCount(toSend, 'send', state === 'SYN_SENT' ? 'the SYN' : hasFinToSend(state) && 'the FIN');
 }
@@ -37,14 +41,39 @@ function describeCount(count, verb, also) {
 /** 6291456 as 6,291,456. */
 export const formatCount = (count) => count.toLocaleString('en-US');
 
+const mostGroups = 4; // clauses, before the descriptors are left out
+const mostRanges = 3; // of roles in a clause, before they are counted
+
 /** `server: asleep in accept(3); child 1 … child 3: asleep in read(4)`: those that do the same share a clause. */
 export function describeTasks(tasks) {
+  const exact = groupTasks(tasks, (call) => call);
+  // Twenty threads that read from twenty clients do the same thing.
+  const groups = exact.size <= mostGroups ? exact : groupTasks(tasks, (call) => call.replace(/\(\d+\)$/, ''));
+  return [...groups].map(([deed, roles]) => `${nameRoles(roles)}: ${deed}`).join('; ');
+}
+
+function groupTasks(tasks, shorten) {
   const groups = new Map(); // what they do, to the roles
   for (const { role, state, blockedIn } of tasks) {
-    const deed = blockedIn === '' ? state : `${state} in ${blockedIn}`;
+    const deed = blockedIn === '' ? state : `${state} in ${shorten(blockedIn)}`;
     groups.set(deed, [...(groups.get(deed) ?? []), role]);
   }
-  return [...groups].map(([deed, roles]) => `${compressRoles(roles)}: ${deed}`).join('; ');
+  return groups;
+}
+
+function nameRoles(roles) {
+  const words = compressRoles(roles);
+  if (words.split(', ').length <= mostRanges) return words;
+  const kinds = [[/^child/, 'children'], [/^thread/, 'threads'], [/kernel/, "of the kernel's threads"]];
+  const counts = kinds.map(([pattern, name]) => [roles.filter((role) => pattern.test(role)).length, name]).filter(([count]) => count > 0);
+  return [...roles.filter((role) => role === 'server'), ...counts.map(([count, name]) => `${formatCount(count)} ${name}`)].join(', ');
+}
+
+/** Which side's kernel remembers the connection, and why: a clause. */
+export function describeTimeWait({ client, server }) {
+  const sides = [client?.state === 'TIME_WAIT' && 'client', server?.state === 'TIME_WAIT' && 'server'].filter(Boolean);
+  if (sides.length === 0) return 'no side is in TIME_WAIT';
+  return `in TIME_WAIT: the ${sides.join(' and the ')}, ${sides.length === 1 ? 'who' : 'as each'} sent the first FIN`;
 }
 
 /** `100 ESTABLISHED, 3 SYN_SENT`, the most frequent first. */

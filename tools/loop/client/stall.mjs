@@ -1,5 +1,6 @@
 // A client that sends without end and does not read: where its bytes get stuck, and how they flow again.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../observe/problem.mjs';
 import { becomesTrue } from '../../observe/waits.mjs';
 import { Connection, explainError } from './connection.mjs';
@@ -14,7 +15,7 @@ const parts = 4; // of the reading that are told
 
 /** Sends until nothing moves, waits for Enter, and reads all of it. */
 export async function stall(context) {
-  const { scope, story, server, dialogue } = context;
+  const { scope, story, server } = context;
   const pattern = new Pattern();
   const client = new LineClient(context);
   const connection = new Connection(scope, { onBytes: (bytes) => pattern.check(bytes) });
@@ -27,19 +28,17 @@ export async function stall(context) {
   if (connection.error !== null) throw new Problem(explainError(connection.error));
   tellPlaces(story, connection, server);
   story.say();
-  const answer = await waitForReader(dialogue, connection);
+  const answer = await waitForReader(context, connection);
   if (answer === 'leave') return leave(client);
   story.announce('the client reads');
   await drain(connection, story, server);
   await client.step('the client has read everything, and closes its sending side', () => connection.closeSendingSide());
-  await client.step('the client reads the end of file and closes its descriptor', async () => {
+  await client.step('the client reads to the end of file', async () => {
     connection.startReading();
     await connection.wait("the server's end of file", () => connection.hasEnded);
-    await connection.close();
   });
-  story.say();
-  story.say(`${formatCount(connection.received)} bytes came back, ${pattern.wrongAt === null ? 'each as it was sent' : 'and not as they were sent'}`);
-  return pattern.wrongAt === null ? '' : `byte ${formatCount(pattern.wrongAt)} is another one than was sent`;
+  await client.close();
+  return pattern.wrongAt === null ? '' : `byte ${formatCount(pattern.wrongAt)} of what came back is another one than was sent`;
 }
 
 /** Bytes of which each tells by its value where in the stream it belongs, nearly. */
@@ -64,8 +63,9 @@ class Pattern {
 
 /** Sends a block when the kernel has taken the one before, until neither it nor any queue moves. */
 async function pour(connection, pattern, server) {
+  let isStuck = false;
   const sendNext = () => {
-    if (connection.error === null && connection.given < mostBytes) connection.send(pattern.at(connection.given, block), sendNext);
+    if (!isStuck && connection.error === null && connection.given < mostBytes) connection.send(pattern.at(connection.given, block), sendNext);
   };
   sendNext();
   let before;
@@ -76,6 +76,7 @@ async function pour(connection, pattern, server) {
     before = now;
     return connection.error !== null || performance.now() - since >= stillness;
   }, 60_000, 20);
+  isStuck = true;
   if (connection.given >= mostBytes && connection.taken === connection.given) {
     throw new Problem(`the server has taken ${formatCount(mostBytes)} bytes of a client that does not read, and would take more: it keeps them in memory`);
   }
@@ -104,27 +105,22 @@ function tellPlaces(story, connection, server) {
   const ends = findEnds(connection.port, server.address.port);
   story.say();
   if (!server.isLocal) return story.say(`of them ${formatCount(ends.client?.toSend ?? 0)} are still in the client's send queue`);
-  story.say(`where they are, in the order of their way:`);
+  story.say('where they are, in the order of their way:');
   const places = listPlaces(connection, ends);
   const width = Math.max(...places.map(([, count]) => formatCount(count).length));
   for (const [place, count] of places) story.say(`  ${formatCount(count).padStart(width)}  ${place}`);
 }
 
 /** 'read' when Enter, the end of the input or the time says so, 'leave' for a q. Throws a Problem when the server ends it first. */
-async function waitForReader(dialogue, connection) {
-  const answer = dialogue.ask('Enter: the client begins to read; q and Enter: it leaves, with all of this unread ');
+async function waitForReader({ story, reader }, connection) {
+  story.say('Enter: the client begins to read. q and Enter: it leaves, with all of this unread.');
   const timer = new AbortController();
-  const tooLate = new Promise((resolve) => {
-    const handle = setTimeout(() => resolve(''), longestSilence);
-    timer.signal.addEventListener('abort', () => clearTimeout(handle));
+  const tooLate = sleep(longestSilence, '', { signal: timer.signal });
+  const failed = connection.untilTrue(() => connection.error !== null).then(() => {
+    throw new Problem(`the client still waited to read, and ${explainError(connection.error)}`);
   });
-  const ended = connection.waitForFailure().then((error) => {
-    dialogue.say();
-    throw new Problem(`the client still waited to read, and ${explainError(error)}`);
-  });
-  ended.catch(() => {});
   try {
-    const word = await Promise.race([answer, tooLate, ended]);
+    const word = await reader.next(Promise.race([tooLate, failed]));
     return /^q/i.test(word ?? '') ? 'leave' : 'read';
   } finally {
     timer.abort();

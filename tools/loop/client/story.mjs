@@ -6,6 +6,7 @@ import { wrap, findWidth } from '../dialogue.mjs';
 import { describeEnd, describeTasks, findEnds } from './sides.mjs';
 
 const labelWidth = 11;
+const mostDiagnostics = 5; // lines of the server's stderr that are told after a step
 
 export class Story {
   #server;
@@ -50,7 +51,7 @@ export class Story {
     await this.#server.waitForQuiet();
     const seen = this.#server.look();
     const ends = findEnds(connection.port, this.#server.address.port);
-    this.tell('client', describeEnd(ends.client), 'cyan');
+    this.tell('client', describeEnd(ends.client, connection.isOpen && !connection.hasEnded), 'cyan');
     if (this.#server.isLocal) {
       const owner = ends.server === null ? '' : this.#nameOwner(seen, connection.port);
       this.tell('server', `${describeEnd(ends.server)}${owner}`, 'green');
@@ -70,7 +71,9 @@ export class Story {
     if (end === null && seen !== null) this.tell('processes', describeTasks(seen.tasks));
     if (end !== null && !this.#toldEnd) this.tell('processes', `${this.#server.name} ${end}`, 'red');
     this.#toldEnd ||= end !== null;
-    for (const line of this.#server.takeDiagnostics()) this.tell('its stderr', line);
+    const lines = this.#server.takeDiagnostics();
+    for (const line of lines.slice(0, mostDiagnostics)) this.tell('its stderr', line);
+    if (lines.length > mostDiagnostics) this.tell('', `... and ${lines.length - mostDiagnostics} more lines`);
   }
 }
 
