@@ -32,7 +32,7 @@ runTool('client', usage, async (scope) => {
   const server = settings.port === undefined ? await startChapter(scope, settings) : await findPeer(settings.host ?? '127.0.0.1', settings.port);
   const story = new Story(server);
   // A mode that asks nothing leaves the input alone: it may be a loop's list.
-  const reader = asksTheReader.includes(settings.mode) ? new Reader(new Dialogue(scope), server) : null;
+  const reader = asksTheReader.includes(settings.mode) ? new Reader(scope, new Dialogue(scope), server) : null;
   const context = { scope, server, story, reader, line: settings.line };
   story.begin();
   let complaint;
@@ -40,8 +40,8 @@ runTool('client', usage, async (scope) => {
     complaint = settings.mode === 'many' ? await beMany(context, settings.many, settings.reset ? 'reset' : 'close') : await modes[settings.mode](context);
   } catch (error) {
     if (!(error instanceof Problem) || error instanceof UsageProblem) throw error;
-    await server.waitForQuiet();
-    story.tellProcesses(server.look());
+    if (context.client?.connection.port === undefined) story.tellProcesses(server.look());
+    else await story.tellSides(context.client.connection);
     throw error;
   }
   if (complaint !== '') throw new Problem(complaint);

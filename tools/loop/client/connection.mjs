@@ -11,6 +11,7 @@ export class Connection {
   #socket;
   #changed = new EventEmitter();
   #onBytes;
+  #taken = null; // bytes, at the last look
   #isReading = false; // beyond the next read
   error = null; // what ended the connection, an Error of Node's
   received = 0; // bytes
@@ -51,7 +52,10 @@ export class Connection {
   /** How many bytes the kernel has taken of what was given to send(). */
   get taken() {
     // What the kernel had no room for waits in this process. Node's own timeouts go by the same number.
-    return this.given - (this.#socket._handle?.writeQueueSize ?? this.#socket.writableLength);
+    const { _handle: handle, writableLength } = this.#socket;
+    if (handle) this.#taken = this.given - (handle.writeQueueSize ?? writableLength);
+    else if (this.#socket.writableFinished) this.#taken = this.given;
+    return this.#taken ?? this.given;
   }
 
   /** Throws an Error of Node's. */
@@ -92,11 +96,13 @@ export class Connection {
 
   /** Ends the connection with RST instead of FIN. */
   async reset() {
+    this.#taken = this.taken; // the last look at what the kernel has
     this.#socket.resetAndDestroy();
     await this.#untilClosed();
   }
 
   async close() {
+    this.#taken = this.taken;
     this.#socket.destroy();
     await this.#untilClosed();
   }

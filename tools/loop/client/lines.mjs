@@ -18,6 +18,7 @@ export class LineClient {
   /** `context` is {scope, server, story}; `size` is how many bytes a read takes at most. */
   constructor(context, { size } = {}) {
     this.#context = context;
+    context.client = this; // of which the end is told when something fails
     this.connection = new Connection(context.scope, { size, onBytes: (bytes) => this.#bytes.push(Buffer.from(bytes)) });
   }
 
@@ -102,20 +103,21 @@ export class LineClient {
 
   /** Says how it ended, by the two `ends` that are left. */
   tellEnd(ends) {
-    const { given, received } = this.connection;
+    const { taken, received } = this.connection;
     const whose = this.#context.server.isLocal ? `; ${describeTimeWait(ends)}` : '';
     this.#context.story.say();
-    this.#context.story.say(`the client sent ${formatCount(given)} bytes and received ${formatCount(received)}${whose}`);
+    this.#context.story.say(`the client sent ${formatCount(taken)} bytes and received ${formatCount(received)}${whose}`);
   }
 
-  /** A step: reads to the end of file, and tells what came before it. */
-  async receiveEnd(title) {
-    return this.step(title, async () => {
+  /** The last step: reads to the end of file, tells what came before it, closes the descriptor, and says how it ended. */
+  async receiveEnd() {
+    this.tellEnd(await this.step('the client reads what is left, to the end of file, and closes its descriptor', async () => {
       this.connection.startReading();
       await this.connection.wait("the server's end of file", () => this.connection.hasEnded);
+      await this.connection.close();
       const rest = this.takeNews();
       return [['received', rest === '' ? 'the end of file' : `${quote(rest)}, and the end of file`]];
-    });
+    }));
   }
 }
 

@@ -28,8 +28,7 @@ export async function halfClose(context) {
     client.connection.send(Buffer.from(lastLine));
     await client.connection.closeSendingSide();
   });
-  await client.receiveEnd('the client reads what is left');
-  await client.close();
+  await client.receiveEnd();
   return compare(client.text, context.line + lastLine);
 }
 
@@ -67,8 +66,7 @@ export async function creep(context) {
     }
   });
   await client.step('the client closes its sending side', () => client.connection.closeSendingSide());
-  await client.receiveEnd('the client reads what is left');
-  await client.close();
+  await client.receiveEnd();
   return compare(client.text, line);
 }
 

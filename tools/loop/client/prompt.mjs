@@ -7,11 +7,13 @@ const interval = 100; // ms between two looks at the server
 const longest = 24 * 60 * 60 * 1000; // ms
 
 export class Reader {
+  #scope;
   #dialogue;
   #server;
   #answer = null; // what was asked for and has not come yet
 
-  constructor(dialogue, server) {
+  constructor(scope, dialogue, server) {
+    this.#scope = scope;
     this.#dialogue = dialogue;
     this.#server = server;
   }
@@ -35,10 +37,11 @@ export class Reader {
     const happened = event.then(() => undefined);
     for (const promise of [ended, happened]) promise.catch(() => {}); // Of those that come too late nobody wants to know.
     try {
-      return await Promise.race([answered, happened, ended]);
+      // When the scope ends, so does the input; but that is no answer.
+      return await Promise.race([this.#scope.stopped, answered, happened, ended]);
     } finally {
       isOver = true;
-      if (this.#answer !== null) this.#dialogue.say();
+      if (this.#answer !== null) this.#dialogue.say(); // Ends the line of the prompt.
     }
   }
 }

@@ -9,8 +9,11 @@ import { Observer } from '../../observe/processes.mjs';
 import { QuietWatcher } from '../../observe/quiet.mjs';
 import { startServer } from '../../observe/run-server.mjs';
 import { describeEndpoint, nameHost, readSocketTable } from '../../observe/socket-table.mjs';
+import { becomesTrue } from '../../observe/waits.mjs';
 
 const pause = 60; // ms that a server is given whose processes cannot be looked at
+const goodbye = 2000; // ms until it is known how a server has ended that is gone
+const lastWords = 200; // ms for what it may have written then
 
 export class PeerServer {
   #observer;
@@ -33,8 +36,17 @@ export class PeerServer {
     this.process?.ended.then((how) => { this.end = how; });
   }
 
-  /** Waits until it does nothing any more. */
-  waitForQuiet = (stretch) => (this.#quiet === null ? sleep(stretch ?? pause) : this.#quiet.wait(stretch));
+  /** Waits until it does nothing any more; returns whether it does. */
+  waitForQuiet = async (stretch) => {
+    if (this.#quiet === null) return sleep(stretch ?? pause, true);
+    const isQuiet = await this.#quiet.wait(stretch);
+    // Its last words, and how it has ended, come a moment after it has gone.
+    if (this.process !== null && this.end === undefined && this.look() === null) {
+      await becomesTrue(() => this.end !== undefined, goodbye);
+      await becomesTrue(() => this.process.diagnostics.length > this.#told, lastWords);
+    }
+    return isQuiet;
+  };
 
   /** See Observer.look(); null where there is nothing to see. */
   look() {

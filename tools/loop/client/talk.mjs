@@ -20,8 +20,7 @@ export async function talk(context) {
   }
   if (client.connection.error !== null) throw new Problem(explainError(client.connection.error));
   await client.step('the client closes its sending side: its kernel sends FIN', () => client.connection.closeSendingSide());
-  await client.receiveEnd('the client reads what is left');
-  await client.close();
+  await client.receiveEnd();
   return '';
 }
 

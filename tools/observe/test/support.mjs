@@ -23,15 +23,18 @@ export function skipWithout(...names) {
 /**
  * Runs a tool to its end: {code, signal, out, err, left}, where `left` are the processes and files that
  * it has left behind. Its stdout can be a descriptor instead, or a terminal. `whileRunning(child, text)` is called with its stdout whenever some has come.
+ * `input` is what it finds on stdin; 'open': whileRunning() writes it. `name` is a path from tools/observe/.
  */
-export async function runTool(name, words, { environment = {}, stdout = 'pipe', isOnTerminal = false, whileRunning = () => {} } = {}) {
+export async function runTool(name, words, { environment = {}, stdout = 'pipe', isOnTerminal = false, input = null, whileRunning = () => {} } = {}) {
   const mark = `${process.pid}.${Math.random()}`; // What the tool starts inherits it.
   const folder = mkdtempSync(join(tmpdir(), 'learn-test-'));
   const env = { ...process.env, LEARN_TEST_MARK: mark, LEARN_USAGE: '', TMPDIR: folder, ...environment };
   const command = [process.execPath, join(tools, `${name}.mjs`), ...words];
   // script(1) gives it a terminal; what the tool writes to it, on stdout and stderr, is what script writes.
   if (isOnTerminal) command.splice(0, Infinity, 'script', '-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null');
-  const child = spawn(command[0], command.slice(1), { env, stdio: ['ignore', stdout, 'pipe'] });
+  const child = spawn(command[0], command.slice(1), { env, stdio: [input === null ? 'ignore' : 'pipe', stdout, 'pipe'] });
+  child.stdin?.on('error', () => {}); // It may have ended already.
+  if (input !== null && input !== 'open') child.stdin.end(input);
   let [out, err] = ['', ''];
   child.stdout?.setEncoding('utf8').on('data', (text) => whileRunning(child, (out += text)));
   child.stderr.setEncoding('utf8').on('data', (text) => { err += text; });
