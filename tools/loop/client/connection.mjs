@@ -49,6 +49,11 @@ export class Connection {
     return !this.#socket.destroyed;
   }
 
+  /** Whether the client has closed its sending side, or all of it. */
+  get isEnding() {
+    return this.#socket.writableEnded || this.#socket.destroyed;
+  }
+
   /** How many bytes the kernel has taken of what was given to send(). */
   get taken() {
     // What the kernel had no room for waits in this process. Node's own timeouts go by the same number.

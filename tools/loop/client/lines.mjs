@@ -2,11 +2,12 @@
 
 import { Problem } from '../../observe/problem.mjs';
 import { readSocketTable } from '../../observe/socket-table.mjs';
-import { patience, waitFor } from '../../observe/waits.mjs';
+import { becomesTrue, patience, waitFor } from '../../observe/waits.mjs';
 import { Connection, explainError } from './connection.mjs';
-import { countStates, describeTimeWait, formatCount } from './sides.mjs';
+import { countStates, describeTimeWait, findEnds, formatCount } from './sides.mjs';
 import { quote } from './story.mjs';
 
+const moment = 1000; // ms that a packet needs at most to come to the other kernel of this machine
 const silence = 1000; // ms that a server must be quiet before an echo counts as not coming
 
 export class LineClient {
@@ -40,8 +41,11 @@ export class LineClient {
 
   /** Says what the client does now, lets it do that, and tells both sides. `act` may return what is to be told first. */
   async step(title, act) {
+    const { port } = this.#context.server.address;
     this.#context.story.announce(title);
     const words = await act();
+    // What the client has ended, the server's kernel knows in a moment: unless it has no room for what comes before.
+    if (this.connection.isEnding) await becomesTrue(() => findEnds(this.connection.port, port).server?.state !== 'ESTABLISHED', moment);
     for (const [label, text] of words ?? []) this.#context.story.tell(label, text);
     return this.#context.story.tellSides(this.connection);
   }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { connectClients, sendFromAll } from '../../observe/crowd.mjs';
 import { Problem } from '../../observe/problem.mjs';
 import { readSocketTable } from '../../observe/socket-table.mjs';
-import { patience } from '../../observe/waits.mjs';
+import { becomesTrue, patience } from '../../observe/waits.mjs';
 import { countStates, describeTasks, formatCount } from './sides.mjs';
 import { quote } from './story.mjs';
 
@@ -26,6 +26,8 @@ export async function beMany(context, count, ending) {
   await repeatLines(context, crowd, ports);
   story.announce(`${nameClients(crowd.clients.length, ending)} at once`);
   await Promise.all(crowd.clients.map((client) => (ending === 'reset' && client.isConnected ? client.reset() : client.close())));
+  const isThere = ({ local, peer, state }) => state === 'ESTABLISHED' && local.port === server.address.port && ports.has(peer.port);
+  await becomesTrue(() => !readSocketTable().some(isThere), stillness);
   await tellCrowdSides(context, ports);
   return '';
 }

@@ -2,7 +2,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../observe/problem.mjs';
 import { listDescriptors, listProcesses, readStat } from '../../observe/proc.mjs';
 import { Observer } from '../../observe/processes.mjs';
@@ -40,6 +40,7 @@ export class PeerServer {
   waitForQuiet = async (stretch) => {
     if (this.#quiet === null) return sleep(stretch ?? pause, true);
     const isQuiet = await this.#quiet.wait(stretch);
+    await setImmediate(); // What it has written by now is read: timers that are late come before that.
     // Its last words, and how it has ended, come a moment after it has gone.
     if (this.process !== null && this.end === undefined && this.look() === null) {
       await becomesTrue(() => this.end !== undefined, goodbye);
@@ -57,6 +58,11 @@ export class PeerServer {
   describeEnd() {
     if (this.process !== null) return this.end === undefined ? null : `has ended: ${this.end}`;
     return this.pid !== null && readStat(this.pid) === null ? 'has ended' : null;
+  }
+
+  /** How much it has written to stderr, in characters. */
+  countDiagnostics() {
+    return this.process?.diagnostics.length ?? 0;
   }
 
   /** What it has written to stderr since the last call, line by line. */

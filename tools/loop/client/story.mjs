@@ -2,6 +2,7 @@
 
 import { makePainter } from '../../observe/colour.mjs';
 import { describeEndpoint } from '../../observe/socket-table.mjs';
+import { patience } from '../../observe/waits.mjs';
 import { wrap, findWidth } from '../dialogue.mjs';
 import { describeEnd, describeTasks, findEnds } from './sides.mjs';
 
@@ -48,9 +49,7 @@ export class Story {
 
   /** Waits until the server has come to rest, and tells the state of `connection`'s two ends and of the processes. */
   async tellSides(connection) {
-    await this.#server.waitForQuiet();
-    const seen = this.#server.look();
-    const ends = findEnds(connection.port, this.#server.address.port);
+    const { seen, ends } = await this.#untilStill(connection);
     this.tell('client', describeEnd(ends.client, connection.isOpen && !connection.hasEnded), 'cyan');
     if (this.#server.isLocal) {
       const owner = ends.server === null ? '' : this.#nameOwner(seen, connection.port);
@@ -58,6 +57,20 @@ export class Story {
     }
     this.tellProcesses(seen);
     return ends;
+  }
+
+  /** Looks again and again, until two looks see the same. */
+  async #untilStill(connection) {
+    const look = () => ({ seen: this.#server.look(), ends: findEnds(connection.port, this.#server.address.port) });
+    const describe = ({ seen, ends }) => JSON.stringify([describeTasks(seen?.tasks ?? []), ends, this.#server.countDiagnostics()]);
+    const end = performance.now() + patience;
+    let now = look();
+    for (let before = ''; before !== describe(now) && performance.now() < end;) {
+      before = describe(now);
+      await this.#server.waitForQuiet();
+      now = look();
+    }
+    return now;
   }
 
   #nameOwner(seen, port) {
