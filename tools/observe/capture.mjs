@@ -1,75 +1,24 @@
 #!/usr/bin/env node
 // Shows the packets of a short session with a chapter's server, as tcpdump sees them.
 
-import { makePainter } from './colour.mjs';
 import { readChoice, readCommandLine, splitAtDashes } from './command-line.mjs';
+import { demandPlace, keepPackets } from './keep-packets.mjs';
 import { runTool } from './program.mjs';
-import { captureSessions, firstStates, isSure, recordPackets } from './record-packets.mjs';
+import { captureSessions, recordPackets } from './record-packets.mjs';
+import { renderCapture } from './render-packets.mjs';
 import { demandExecutable } from './run-server.mjs';
 
-const usage = 'capture NAME EXECUTABLE [--plain] [--session one|reset] [-- SERVER-OPTION...]';
+const usage = 'capture NAME EXECUTABLE [--plain] [--session one|reset] [--pcap FILE] [-- SERVER-OPTION...]';
 
 runTool('capture', usage, async (scope) => {
   const [words, serverOptions] = splitAtDashes(process.argv.slice(2));
-  const options = readCommandLine(words, { plain: { type: 'boolean' }, session: { type: 'string' } });
+  const options = readCommandLine(words, { plain: { type: 'boolean' }, session: { type: 'string' }, pcap: { type: 'string' } });
   const session = readChoice(options, 'session', Object.keys(captureSessions));
   demandExecutable(options.executable);
+  const place = options.pcap === undefined ? null : demandPlace(options.pcap);
   const { steps, verdict, problem } = await recordPackets(scope, options.executable, { session, serverOptions });
-  process.stdout.write(renderCapture(steps, verdict, `${options.name}, ${captureSessions[session][0]}: the packets`, options.plain));
+  const title = `${options.name}, ${captureSessions[session][0]}: the packets`;
+  if (place !== '-') process.stdout.write(renderCapture(steps, verdict, title, options.plain));
+  if (place !== null) keepPackets(place, steps, title);
   if (problem) throw problem;
 });
-
-function renderCapture(steps, verdict, title, plain) {
-  const paint = makePainter({ plain });
-  const isShown = (packet) => !plain || isSure(packet);
-  let number = 0;
-  let states = firstStates;
-  const blocks = steps.map(({ title, packets }) => {
-    const rows = packets.filter(isShown).map((packet) => {
-      const row = renderPacket(packet, { number: (number += 1), before: states, paint });
-      states = packet.states;
-      return row;
-    });
-    return [paint('bold', title), ...(rows.length > 0 ? rows : [paint('faint', '  no packet')]), ''].join('\n');
-  });
-  return [
-    paint('bold', title),
-    paint('faint', plain ? plainLegend : fullLegend),
-    '',
-    `${' '.repeat(packetWidth)}${paint('cyan', 'client'.padEnd(stateWidth))}${paint('green', 'server')}`,
-    `${' '.repeat(packetWidth)}${firstStates.client.padEnd(stateWidth)}${firstStates.server}`,
-    '',
-    ...blocks,
-    verdict,
-    '',
-  ].join('\n');
-}
-
-const packetWidth = 66;
-const stateWidth = 15;
-
-const fullLegend = 'seq and ack count bytes; SYN and FIN count as one each; on the right are the states to which a packet leads';
-const plainLegend = `${fullLegend}
-left out: packets that only acknowledge, between handshake and close; the kernel sends one, or lets the next
-packet carry the acknowledgement, as the moment demands (for the client's FIN: FIN_WAIT_2 lies between, or not)`;
-
-function renderPacket({ from, to, flags, seq, ack, length, payload, kind, states }, { number, before, paint }) {
-  const words = [
-    `seq ${seq}`,
-    ...(ack === null ? [] : [`ack ${ack}`]),
-    ...(length > 0 ? [`${length} bytes ${describeText(payload)}`] : []),
-    ...(kind === 'again' ? ['(again)'] : []),
-  ].join(', ');
-  const style = from === 'client' ? 'cyan' : 'green';
-  const packet = `${String(number).padStart(2)}  ${from} → ${to}  ${nameFlags(flags).padEnd(8)}  ${words}`;
-  const change = (side) => (states[side] === before[side] ? '' : states[side]);
-  const stateChanges = `${change('client').padEnd(stateWidth)}${change('server')}`;
-  return `${paint(style, packet.padEnd(packetWidth))}${stateChanges}`.trimEnd();
-}
-
-const nameFlags = (flags) => ['syn', 'psh', 'fin', 'rst', 'ack'].filter((flag) => flags.has(flag)).join('+').toUpperCase();
-
-function describeText(payload, longest = 24) {
-  const text = payload.toString('latin1');
-  return text.length > longest ? `${JSON.stringify(text.slice(0, longest))}…` : JSON.stringify(text);
-}

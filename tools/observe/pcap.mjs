@@ -5,13 +5,17 @@ import { Problem } from './problem.mjs';
 const fileHeaderSize = 24;
 const recordHeaderSize = 16;
 const ethernetHeaderSize = 14;
-const ethernet = 1; // LINKTYPE_ETHERNET, which Linux gives to lo as well
+export const ethernet = 1; // LINKTYPE_ETHERNET, which Linux gives to lo as well
 const magicNumbers = [0xa1b2c3d4, 0xa1b23c4d]; // times in micro- and nanoseconds
 
-/** Takes the file in pieces of any size and calls `onPacket` with every packet that is complete. */
+/**
+ * Takes the file in pieces of any size and calls `onPacket` with every packet that is complete: what parseFrame() below
+ * says of it and, as `frame`, {bytes, time (ns since 1970, a BigInt), length (bytes on the wire)}.
+ */
 export class PcapReader {
   #pending = Buffer.alloc(0);
   #isLittleEndian = null;
+  #fraction; // ns of which the second half of a time counts
   #onPacket;
 
   constructor(onPacket) {
@@ -22,8 +26,8 @@ export class PcapReader {
     this.#pending = Buffer.concat([this.#pending, bytes]);
     if (this.#isLittleEndian === null && !this.#readFileHeader()) return;
     for (let frame = this.#takeFrame(); frame !== null; frame = this.#takeFrame()) {
-      const packet = parseFrame(frame);
-      if (packet !== null) this.#onPacket(packet);
+      const packet = parseFrame(frame.bytes);
+      if (packet !== null) this.#onPacket({ ...packet, frame });
     }
   }
 
@@ -34,6 +38,7 @@ export class PcapReader {
     if (!this.#isLittleEndian && !magicNumbers.includes(this.#pending.readUInt32BE(0))) {
       throw new Problem('what tcpdump writes is not in the pcap format');
     }
+    this.#fraction = this.#readNumber(0) === magicNumbers[0] ? 1000n : 1n;
     const linkType = this.#readNumber(20) & 0xffff;
     if (linkType !== ethernet) throw new Problem(`packets of link type ${linkType} are new to this tool; on lo it should be ${ethernet}`);
     this.#pending = this.#pending.subarray(fileHeaderSize);
@@ -44,7 +49,11 @@ export class PcapReader {
     if (this.#pending.length < recordHeaderSize) return null;
     const end = recordHeaderSize + this.#readNumber(8);
     if (this.#pending.length < end) return null;
-    const frame = this.#pending.subarray(recordHeaderSize, end);
+    const frame = {
+      bytes: Buffer.from(this.#pending.subarray(recordHeaderSize, end)),
+      time: BigInt(this.#readNumber(0)) * 1_000_000_000n + BigInt(this.#readNumber(4)) * this.#fraction,
+      length: this.#readNumber(12),
+    };
     this.#pending = this.#pending.subarray(end);
     return frame;
   }

@@ -48,7 +48,7 @@ export async function demandTcpdump(scope) {
 async function record(scope, server, runSession) {
   const connection = new TcpConnection(server.port);
   const steps = [];
-  const tcpdump = await startTcpdump(scope, server.port, (packet) => steps.at(-1).packets.push(connection.observe(packet)));
+  const tcpdump = await startTcpdump(scope, server.port, (packet) => steps.at(-1).packets.push({ ...connection.observe(packet), frame: packet.frame }));
   const quiet = new QuietWatcher(server.group);
 
   async function step(title, act, progress) {
