@@ -36,7 +36,7 @@ export function renderComparison(first, second, title, { plain = false } = {}) {
 function describeVerdict(isSame, first, second, changes) {
   if (isSame) return `${first} and ${second}: the same packets in the same order`;
   const count = (sign) => changes.flat().filter(([other]) => other === sign).length;
-  return `${first} and ${second}: ${count(' ')} packets are the same, ${count('-')} are of ${first} alone, ${count('+')} of ${second} alone`;
+  return `${first} and ${second}: packets that are the same: ${count(' ')}; of ${first} alone: ${count('-')}; of ${second} alone: ${count('+')}`;
 }
 
 const paintLine = (paint, [sign, row]) => {

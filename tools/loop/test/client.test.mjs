@@ -112,8 +112,9 @@ test('--many: who is served, who waits; a line is sent by each; all close at onc
 test('--many: what finds no room in the accept queue is counted', { skip }, async () => {
   const { out, left } = await runClient(['2', '--many', '20', '--', '--backlog', '4']);
   assert.deepEqual(left, []);
-  // Linux lets one more in than the backlog says.
-  assert.match(out, /served +1 have their echo\n +waiting +5 have a connection and no echo\n +no room +14 got no connection/);
+  // Linux lets one more in than the backlog says; and the server may take its first client too late for another one.
+  assert.match(out, /served +1 have their echo\n +waiting +([45]) have a connection and no echo\n +no room +(1[45]) got no connection/);
+  assert.equal(Number(/waiting +(\d+)/.exec(out)[1]) + Number(/no room +(\d+)/.exec(out)[1]), 19);
 });
 
 test('--many --reset ends 01-iterative', { skip }, async () => {
