@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./learn client [CHAPTER | --port P] [--half-close | --reset | --slow | --stall | --many N | --line TEXT] [-- SERVER-OPTION...]
+# ./learn client [CHAPTER | --practice | --port P] [--host H] [--half-close | --reset | --slow | --stall | --many N | --line TEXT] [-- SERVER-OPTION...]
 # Be a difficult client of a server, and see what both sides do.
 #
 # It starts the chapter's server, or connects to one that runs in another terminal. After each of the client's steps it
@@ -14,6 +14,7 @@
 #                    that you type is sent by each of them. With --reset they all reset
 #   --line TEXT      send this line, and close when its echo has come. With a mode: the line that this one sends
 #   --port P         connect to a server that runs already, such as that of ./learn run 3
+#   --practice       the server is your copy of ./learn practice
 #   --host H         where that server is, or where the chapter's server shall listen (127.0.0.1 by default)
 #
 #   ./learn client 1 --reset

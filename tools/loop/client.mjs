@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // Is a difficult client of a server, and tells what both sides do.
 
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { listChapters } from '../chapters.mjs';
 import { readNumber, splitAtDashes } from '../observe/command-line.mjs';
@@ -19,10 +21,11 @@ import { talk } from './client/talk.mjs';
 import { findChapter, findNearest } from './words.mjs';
 
 const root = process.env.LEARN_ROOT ?? new URL('../..', import.meta.url).pathname;
-const usage = 'client [CHAPTER | --port P] [--host H] [--half-close | --reset | --slow | --stall | --many N | --line TEXT]';
+const usage = 'client [CHAPTER | --practice | --port P] [--host H] [--half-close | --reset | --slow | --stall | --many N | --line TEXT]';
 const options = {
   port: { type: 'string' }, host: { type: 'string' }, line: { type: 'string' }, many: { type: 'string' },
   'half-close': { type: 'boolean' }, reset: { type: 'boolean' }, slow: { type: 'boolean' }, stall: { type: 'boolean' },
+  practice: { type: 'boolean' },
 };
 const modes = { 'half-close': halfClose, reset, slow: creep, stall, talk, line: sendLine };
 const asksTheReader = ['many', 'stall', 'talk'];
@@ -47,10 +50,23 @@ runTool('client', usage, async (scope) => {
   if (complaint !== '') throw new Problem(complaint);
 });
 
-async function startChapter(scope, { chapter, host, serverOptions }) {
-  await build(scope, root, [chapter]);
+async function startChapter(scope, { chapter, practice, host, serverOptions }) {
   const own = ['--port', '0', ...(host === undefined ? [] : ['--host', host])];
-  return startPeer(scope, chapter, `${root.replace(/\/$/, '')}/build/bin/${chapter}`, [...own, ...serverOptions]);
+  if (practice) {
+    const copy = findCopy(chapter);
+    return startPeer(scope, `your copy of ${copy.chapter}`, copy.executable, [...own, ...serverOptions]);
+  }
+  await build(scope, root, [chapter]);
+  return startPeer(scope, chapter, join(root, 'build/bin', chapter), [...own, ...serverOptions]);
+}
+
+/** The copy of ./learn practice that is current, compiled: of this chapter, where one is named. */
+function findCopy(chapter) {
+  const tool = join(root, 'tools/loop/practice-copy.mjs');
+  const { status, stdout } = spawnSync(process.execPath, [tool, ...(chapter === undefined ? [] : [chapter])], { encoding: 'utf8', stdio: ['inherit', 'pipe', 'inherit'] });
+  if (status !== 0) throw new Problem('without a copy there is nothing to go on with: the reason is above', status ?? 1);
+  const fields = stdout.trimEnd().split('\t');
+  return { chapter: fields[0], executable: fields.at(-1) };
 }
 
 function readSettings(words) {
@@ -60,12 +76,14 @@ function readSettings(words) {
   if (surplus !== undefined) throw new UsageProblem(`'${surplus}' is one word too many: client talks to one server`);
   const port = readNumber(values, 'port', { minimum: 1, maximum: 65535 });
   if (port !== undefined && word !== undefined) throw new UsageProblem(`--port is for a server that runs already: name no chapter beside it`);
+  if (port !== undefined && values.practice) throw new UsageProblem('--port is for a server that runs already, and --practice for your copy: choose one');
   if (port !== undefined && serverOptions.length > 0) throw new UsageProblem("what follows -- is for a server that is started: --port is for one that runs already");
   return {
     mode: chooseMode(values),
     port,
     host: values.host,
-    chapter: port === undefined ? (word === undefined ? listChapters(root).at(-1) : findChapter(root, word)) : undefined,
+    chapter: word !== undefined ? findChapter(root, word) : port !== undefined || values.practice ? undefined : listChapters(root).at(-1),
+    practice: values.practice,
     many: readNumber(values, 'many', { minimum: 1, maximum: mostClients }),
     reset: values.reset,
     line: `${values.line ?? 'hello'}\n`,

@@ -3,7 +3,7 @@
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { Problem } from '../../observe/problem.mjs';
+import { Problem, Unavailable } from '../../observe/problem.mjs';
 import { listDescriptors, listProcesses, readStat } from '../../observe/proc.mjs';
 import { Observer } from '../../observe/processes.mjs';
 import { QuietWatcher } from '../../observe/quiet.mjs';
@@ -75,7 +75,10 @@ export class PeerServer {
 
 /** Starts a chapter's server, for as long as the scope lasts. Throws Problem. */
 export async function startPeer(scope, name, executable, options) {
-  const server = await startServer(scope, executable, { options });
+  const server = await startServer(scope, executable, { options }).catch((error) => {
+    // A chapter whose machine is missing: the server says what forbids it.
+    throw / io_uring_setup: /.test(error.message) ? new Unavailable(error.message) : error;
+  });
   return new PeerServer({
     name, process: server, pid: server.group, group: server.group, address: { address: nameHost(server.host), port: server.port },
   });

@@ -231,6 +231,7 @@ const wrong = [
   ['3 --stall --line x', /--stall sends bytes of its own/],
   ['3 --many 0', /--many wants a whole number from 1 to 10000, not '0'/],
   ['--port 70000', /--port wants a whole number from 1 to 65535/],
+  ['--port 9877 --practice', /--practice for your copy: choose one/],
   ['3 --port 9877', /name no chapter beside it/],
   ['--port 9877 -- --workers 3', /--port is for one that runs already/],
   ['3 4', /'4' is one word too many/],
