@@ -5,8 +5,8 @@
 # folder beside the chapters is none. (tools/learn/lib.sh and tools/chapters.mjs hold the same rule.)
 function(list_chapters variable)
     set(found "")
-    # Both, so that CMake runs again when either comes.
-    file(GLOB files CONFIGURE_DEPENDS chapters/*/CMakeLists.txt tests/chapters/*.cpp)
+    # All three, so that CMake runs again when one comes.
+    file(GLOB files CONFIGURE_DEPENDS chapters/*/CMakeLists.txt tests/chapters/*.cpp tests/exercises/*.cpp)
     foreach(file IN LISTS files)
         cmake_path(GET file PARENT_PATH folder)
         cmake_path(GET folder FILENAME name)
@@ -63,6 +63,12 @@ function(add_chapter_tests chapter)
     endif()
     if(number GREATER 18)
         target_sources(${tests} PRIVATE ${PROJECT_SOURCE_DIR}/tests/runtime/buffers.cpp)
+    endif()
+    # What the exercises of its text ask for. These tests fail until an exercise is done, so they are hidden: no plain
+    # run takes them, and CTest does not know them.
+    set(exercises ${PROJECT_SOURCE_DIR}/tests/exercises/${chapter}.cpp)
+    if(EXISTS ${exercises})
+        target_sources(${tests} PRIVATE ${exercises})
     endif()
     target_compile_definitions(${tests} PRIVATE CHAPTERS_FOLDER="${PROJECT_SOURCE_DIR}/chapters")
     add_dependencies(${tests} ${chapter})

@@ -122,6 +122,9 @@ void run_on_one_processor() {
         require(::setenv("LD_PRELOAD", failing_allocations().c_str(), 1), "setenv");
     }
 
+    if (settings.stdin_descriptor != -1) {
+        require(::dup2(settings.stdin_descriptor, STDIN_FILENO), "dup2");
+    }
     require(::dup2(err, STDERR_FILENO), "dup2");
     require(::dup2(out, STDOUT_FILENO), "dup2");
     require(::setpgid(0, 0), "setpgid");

@@ -22,6 +22,7 @@ struct StartSettings {
     int first_free_descriptor =
         3;                       ///< all below are open at the start; above 3 the limit is raised
     std::string stdout_path{};   ///< a file to be stdout, instead of the test's pipe
+    int stdin_descriptor = -1;   ///< to be stdin, instead of the test's own
     int stderr_descriptor = -1;  ///< to be stderr, instead of a file that the test reads
     bool unprivileged = false;   ///< as a user that limits on processes and ports hold for
     std::vector<int> ignored_signals{};  ///< that the program inherits as ignored

@@ -91,7 +91,7 @@ std::size_t FaultInjection::count() const {
     return found;
 }
 
-void require_strace() {
+bool can_attach_strace() {
     static const bool can_attach = [] {
         // With 1 or more the Yama module lets nobody but root attach to a process that he has not
         // started.
@@ -100,7 +100,11 @@ void require_strace() {
         return (ptrace_scope == 0 || ::geteuid() == 0) &&
                std::system("strace -o /dev/null true >/dev/null 2>&1") == 0;
     }();
-    if (!can_attach) {
+    return can_attach;
+}
+
+void require_strace() {
+    if (!can_attach_strace()) {
         SKIP("strace may not attach to a running process here (./learn doctor tells)");
     }
 }

@@ -6,6 +6,9 @@
 
 #include "support/server.hpp"
 
+/// Whether strace can attach to a running process. For what a test looks at beside the rest.
+bool can_attach_strace();
+
 /// Skips the test where strace cannot attach to a running process.
 void require_strace();
 
