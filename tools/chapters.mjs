@@ -19,5 +19,11 @@ export function listChapters(root) {
   return readdirSync(folder).filter(declaresItself).sort();
 }
 
+/**
+ * A chapter's CMakeLists.txt as far as it concerns its server: without the things that begin and end with the chapter,
+ * which are for the build and the tests. (tools/learn/chapters.sh has the same in print_build.)
+ */
+export const withoutDeclarations = (text) => text.replace(/^(add_chapter\([^)]*?)\s+(?:BEGINS|ENDS)\s[^)]*\)/m, '$1)');
+
 /** Whether a file of that name in a chapter's folder can be part of the chapter: an editor's backup or a note is not. */
 export const isChapterFile = (name) => name === 'CMakeLists.txt' || /^[\w-]+\.[ch]pp$/.test(name);

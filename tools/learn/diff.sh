@@ -4,7 +4,7 @@
 #
 # It begins with the files: which are new, which have changed, and which are as they were. Lines that have only moved,
 # within a file or into another, are marked < where they stood and > where they stand now. A CMakeLists.txt in which
-# only the chapter's name differs is left out.
+# only the chapter's name differs is left out, and so is what it declares for the tests.
 #
 #   --side         both versions side by side; lines marked | changed, < went, > came, m moved
 #   --file NAME    this file alone
@@ -156,7 +156,11 @@ compare_chapters() { # FROM TO
 copy_file() { # CHAPTER FILE
   if [[ -f chapters/$1/$2 ]]; then
     mkdir -p "$LEARN_DIFF/$1/$(dirname "$2")"
-    cp "chapters/$1/$2" "$LEARN_DIFF/$1/$2"
+    if [[ $2 == CMakeLists.txt ]]; then
+      print_build "chapters/$1/$2" >"$LEARN_DIFF/$1/$2"
+    else
+      cp "chapters/$1/$2" "$LEARN_DIFF/$1/$2"
+    fi
   fi
 }
 
@@ -289,7 +293,7 @@ is_unchanged() { # FROM TO FILE
   local old=chapters/$1/$3 new=chapters/$2/$3
   [[ -f $old && -f $new ]] || return 1
   if [[ $3 == CMakeLists.txt ]]; then
-    sed "s/$1/$2/g" "$old" | cmp -s - "$new"
+    print_build "$old" | sed "s/$1/$2/g" | cmp -s - <(print_build "$new")
   else
     cmp -s "$old" "$new"
   fi
