@@ -19,6 +19,12 @@ list_chapters() { # [ROOT]
   done
 }
 
+# Prints the folder's name of the chapter that is called so without its number: 03-fork of fork. Nothing where there is
+# none.
+full_name() { # ROOT NAME
+  list_chapters "$1" | name=$2 awk '{ bare = $0; sub(/^[0-9]+-/, "", bare) } bare == ENVIRON["name"]'
+}
+
 # Prints the files that a chapter's CMakeLists.txt names, a line each.
 list_sources() { # FOLDER
   sed -n 's/^add_chapter(\([^)]*\).*/\1/p' "$1/CMakeLists.txt" 2>/dev/null |

@@ -253,7 +253,7 @@ function makeCoroutine(results) {
 function makeKnobs(results) {
   const rows = results.list('knobs').map((knob) => [
     knob.name,
-    knob.what,
+    describeKnob(results, knob),
     knob.against ? nameOf(results.server(knob.against)) : dash,
     `${results.load(knob.load).title}; ${knob.processors} processor${knob.processors === 'one' ? '' : 's'}`,
     formatRatio(knob.server_ratio, 3),
@@ -263,6 +263,12 @@ function makeKnobs(results) {
   ]);
   const text = 'The cost with the change, divided by that of the chapter as it is. The last column counts the load\'s part of the processor time in, and is judged by a null of its own.';
   return [...table(['knob', 'what is changed', 'in', 'load', 'the server alone', 'the null', 'verdict', 'server and load'], rows), '', ...paragraph(text)];
+}
+
+// A knob that is a whole chapter says which.
+function describeKnob(results, { name, what }) {
+  const chapter = results.list('servers').find(({ id, kind }) => id === name && kind === 'chapter');
+  return chapter ? `${what}: chapter ${chapter.id.slice(0, 2)}` : what;
 }
 
 // --- Circumstances ----------------------------------------------------------------------------------
