@@ -1,4 +1,4 @@
-// Chapter 16: coroutines over io_uring; the engine has been replaced, and nothing else.
+// `io-uring`: coroutines over io_uring; the engine has been replaced, and nothing else.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

@@ -1,4 +1,4 @@
-// Chapter 20: a ring, a listener and clients of its own for each worker.
+// `per-core`: a ring, a listener and clients of its own for each worker.
 
 #include <signal.h>
 

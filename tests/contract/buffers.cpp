@@ -1,4 +1,4 @@
-// From chapter 19 on all clients share a few buffers, and none waits with one in its hands.
+// From `multishot` on all clients share a few buffers, and none waits with one in its hands.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

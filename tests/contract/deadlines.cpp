@@ -1,4 +1,4 @@
-// From chapter 17 on, a client that stalls is evicted.
+// From `deadlines` on, a client that stalls is evicted.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

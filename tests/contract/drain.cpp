@@ -1,4 +1,4 @@
-// From chapter 18 on a signal ends the server in good order.
+// From `drain` on a signal ends the server in good order.
 
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-// From chapter 02 on, no client can end the server.
+// From `robust` on, no client can end the server.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -41,8 +41,8 @@ void have_it_say_what_it_lacks(const Server& server) {
     });
 }
 
-/// How many accept clients, and may each say once what they lack: one, as a rule. In chapter 05
-/// each worker does, with the listener of all; in chapter 20 each has a listener of its own.
+/// How many accept clients, and may each say once what they lack: one, as a rule. In `prefork`
+/// each worker does, with the listener of all; in `per-core` each has a listener of its own.
 std::size_t count_accepting(const Server& server) {
     wait_until_at_rest(server);
     return std::max(proc::children(server.pid()).size(), proc::count_sockets(server.pid()));

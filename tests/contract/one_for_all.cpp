@@ -1,5 +1,5 @@
-// From chapter 08 on one thread serves all clients: nobody may cost the others their turn, or the
-// server more memory than a buffer.
+// From `nonblocking` on one thread serves all clients: nobody may cost the others their turn, or
+// the server more memory than a buffer.
 
 #include <algorithm>
 #include <atomic>

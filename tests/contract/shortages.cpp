@@ -73,7 +73,7 @@ TEST_CASE("a server that lacks descriptors at its start says so, and announces n
         client.send("hello");
         wait_until("a client is served, since there are descriptors now", [&] {
             server.limit(RLIMIT_NOFILE,
-                         64);  // Each time: chapter 05 may be starting workers still.
+                         64);  // Each time: `prefork` may be starting workers still.
             return client.has_input();
         });
         REQUIRE(client.receive(5) == "hello");
