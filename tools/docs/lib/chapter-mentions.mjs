@@ -36,6 +36,8 @@ export function findMentions(text, names, { isMarkdown = true } = {}) {
     if (!found.has(start)) found.set(start, { start, end: start + number.length, number, form });
   };
   for (const match of text.matchAll(formOfNames(names))) add(match.index, match[1], 'name');
+  // Before the next form, which has two digits: this one has as many as it takes.
+  for (const match of text.matchAll(forms.counted)) add(match.index + 'chapter '.length, match[1], 'command');
   for (const match of text.matchAll(forms.chapter)) addList(text, match, add);
   if (isMarkdown) addFormsOfProse(text, names, add);
   return [...found.values()].sort((a, b) => a.start - b.start);
@@ -75,7 +77,6 @@ function addFormsOfProse(text, names, add) {
     for (const number of match[1].matchAll(/\d+/g)) add(start + number.index, number[0], 'command');
   }
   for (const match of text.matchAll(forms.calls)) add(match.index + '<(trace '.length, match[1], 'command');
-  for (const match of text.matchAll(forms.counted)) add(match.index + 'chapter '.length, match[1], 'command');
   for (const match of text.matchAll(forms.linkText)) {
     for (const number of match[1].matchAll(/(?<![\w.,-])\d\d(?![\w-])/g)) add(match.index + 1 + number.index, number[0], 'link');
   }
@@ -98,7 +99,9 @@ export function findWrongLinks(text) {
 export function findLooseNumbers(text, names) {
   const known = new Set(findMentions(text, names).map(({ start }) => start));
   const form = /(?:\b(?:as in|as|[Ff]rom|[Nn]ever) (\d\d)(?= on\b|\s*[,.;:|)])|\|\s*(\d\d)(?= \|[^|\n]*[a-z]))/g;
-  return [...blankCode(text).matchAll(form)].flatMap((match) => {
+  const inDiagrams = /(?<![\w.:,/$%#&+'=-])(0\d|\d\d(?=[,;"]))(?![\w:/%-])(?![.,]\d)/g;
+  const found = [...blankCode(text).matchAll(form), ...onlyDiagrams(text).matchAll(inDiagrams)];
+  return found.flatMap((match) => {
     const number = match[1] ?? match[2];
     const start = match.index + match[0].length - number.length;
     return known.has(start) || !names.some((name) => name.startsWith(number)) ? [] : [{ start, number }];
@@ -108,7 +111,17 @@ export function findLooseNumbers(text, names) {
 // "12 epoll", as tables have it.
 function formOfLabels(names) {
   const labels = names.flatMap((name) => [name.replace('-', ' '), name.replaceAll('-', ' ')]);
-  return new RegExp(String.raw`(?<![\w.,-])(?=(?:${labels.join('|')})(?![\w-]))(\d\d)`, 'g');
+  return new RegExp(String.raw`(?<![\w.,-])(?=(?:${labels.join('|')})(?![\w-]))(\d\d)`, 'gi');
+}
+
+function onlyDiagrams(text) {
+  let end = 0;
+  let result = '';
+  for (const match of text.matchAll(/^```mermaid\n[\s\S]*?^```$/gm)) {
+    result += ' '.repeat(match.index - end) + match[0];
+    end = match.index + match[0].length;
+  }
+  return result;
 }
 
 // The text with blanks where there is code, a comment or a table of figures: no number in it is an author's word.

@@ -45,7 +45,8 @@ function makeChapter(results, _, { chapter, previous, link }) {
   if (!chapter) throw new Problem('only the text of a chapter (docs/NN-name.md) has figures of its chapter; name loads here');
   const { baseline } = results;
   const own = results.server(chapter.name);
-  const ids = [previous?.name, own.id, baseline.id].filter(Boolean);
+  // A chapter before that has come since the run has no figures.
+  const ids = [results.knows(previous?.name) && previous.name, own.id, baseline.id].filter(Boolean);
   const servers = [...new Set(ids)].map((id) => results.server(id));
   const loads = chapterLoads.map((id) => results.load(id));
   const clients = commonClients(results, servers);

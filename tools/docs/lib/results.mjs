@@ -62,6 +62,10 @@ export class Results {
     return [...chapters, ...servers.filter(({ kind }) => kind !== 'chapter')];
   }
 
+  knows(id) {
+    return this.list('servers').some((other) => other.id === id);
+  }
+
   server(id) {
     const server = this.list('servers').find((other) => other.id === id || withoutNumber(other.id) === id);
     if (!server) throw new Problem(`${this.path} knows no server "${id}"; ${remake}`);
