@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { listChapters } from '../chapters.mjs';
 import { findChapter } from '../loop/words.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
-import { listFiles, renameChapters } from './rename.mjs';
+import { fictions, listFiles, renameChapters } from './rename.mjs';
 import { isSkeleton, makeSkeleton } from './skeleton.mjs';
 
 const usage = `usage: tools/insert-chapter AFTER NAME [--title TITLE] [--idea IDEA]
@@ -74,6 +74,7 @@ function insert(values, [after, bareName, surplus]) {
   renameChapters(root, names, new Map(names.slice(place).map((other) => [other, shift(other, 1)])));
   makeSkeleton(root, { before, name, title, idea, next: takeNext(before, `- Next: [${name.slice(0, 2)} ${title}](${name}.md).\n`) });
   editReadme(before, (row) => `${row}\n${rowOf(name, title, idea)}`);
+  pointAnchors(names[place] && shift(names[place], 1), before, name);
   sync(values);
   process.stdout.write(`chapters/${name} is there, with the server of ${before}; ${describeShift(names.length - place, 'up')}
 yours are, in this order: its server, its tests (tests/chapters/${name}.cpp: promises, limits, why), its text
@@ -119,6 +120,7 @@ function undo(values, words) {
   }
   const next = takeNext(name, '');
   takeNext(before, next);
+  pointAnchors(names[place + 1], name, before);
   editReadme(name, () => undefined);
   for (const path of listFiles(root)) {
     if (path.split('/').some((part) => part.replace(/\..*$/, '') === name)) rmSync(join(root, path));
@@ -140,7 +142,7 @@ function removeEmptyFolders(name) {
 function findNames(name, before) {
   const generated = /^(?:---|\+\+\+|[-+ ]?\/\/ Chapter|<!-- (?:code|diff)).*$/gm;
   return listFiles(root).filter((path) => {
-    if (path.split('/').some((part) => part.startsWith(name))) return false;
+    if (fictions.test(path) || path.split('/').some((part) => part.startsWith(name))) return false;
     let text = readFileSync(join(root, path), 'utf8').replace(generated, '');
     if (path === 'README.md') text = text.split('\n').filter((line) => !line.includes(`](docs/${name}.md) |`)).join('\n');
     if (path === `docs/${before}.md`) text = text.replace(/^- Next: [\s\S]*/m, '');
@@ -170,6 +172,14 @@ function editReadme(name, change) {
   const row = change(lines[place]);
   lines.splice(place, 1, ...(row === undefined ? [] : [row]));
   writeFileSync(path, lines.join('\n'));
+}
+
+// In a chapter's text a diff may begin at the first line of the server before: -"// Chapter 04". That is another one now.
+function pointAnchors(name, from, to) {
+  const path = join(root, 'docs', `${name}.md`);
+  if (!name || !existsSync(path)) return;
+  const pointed = (marker) => marker.replaceAll(`-"// Chapter ${from.slice(0, 2)}`, `-"// Chapter ${to.slice(0, 2)}`);
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^<!-- diff (?!.* from ).*-->$/gm, pointed));
 }
 
 // What the texts show of code, and the tables and pictures of the measurements. Sessions are not recorded again: of

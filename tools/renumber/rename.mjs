@@ -7,7 +7,7 @@ import { renumber } from '../docs/lib/chapter-mentions.mjs';
 import { Problem } from '../observe/problem.mjs';
 
 // Chapters that are made up for a test keep the numbers that they have there.
-const fictions = /^tools\/(?:test-[^/]+|(?:docs|bench|loop|renumber)\/test\/.*|docs\/lib\/chapter-mentions\.mjs)$/;
+export const fictions = /^tools\/(?:test-[^/]+|(?:docs|bench|loop|renumber)\/test\/.*|docs\/lib\/chapter-mentions\.mjs)$/;
 
 // A text for readers: there a number stands in more forms than in code. A picture has the labels of tables.
 const isText = (path) => /\.(?:md|txt|svg)$/.test(path) && !path.endsWith('CMakeLists.txt');
@@ -39,7 +39,7 @@ export function renameChapters(root, names, newNames) {
   for (const { aside, to } of moves) renameSync(join(root, aside), join(root, to));
 }
 
-// The folders and files that are called after a chapter: chapters/03-fork, docs/03-fork.md.
+// The folders and files that are called after a chapter: chapters/04-fork, docs/04-fork.md.
 function findNamedPaths(files, newNames) {
   const found = new Map();
   for (const path of files.filter((file) => !fictions.test(file))) {
