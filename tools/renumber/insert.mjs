@@ -174,7 +174,7 @@ function editReadme(name, change) {
   writeFileSync(path, lines.join('\n'));
 }
 
-// In a chapter's text a diff may begin at the first line of the server before: -"// Chapter 04". That is another one now.
+// In a chapter's text a diff may begin at the first line of the server before: -"// Chapter NN". That is another one now.
 function pointAnchors(name, from, to) {
   const path = join(root, 'docs', `${name}.md`);
   if (!name || !existsSync(path)) return;

@@ -39,7 +39,7 @@ export function renameChapters(root, names, newNames) {
   for (const { aside, to } of moves) renameSync(join(root, aside), join(root, to));
 }
 
-// The folders and files that are called after a chapter: chapters/04-fork, docs/04-fork.md.
+// The folders and files that are called after a chapter: chapters/NN-name, docs/NN-name.md.
 function findNamedPaths(files, newNames) {
   const found = new Map();
   for (const path of files.filter((file) => !fictions.test(file))) {
