@@ -43,5 +43,11 @@ export function renameServers(results, change) {
  */
 export const withoutDeclarations = (text) => text.replace(/^(add_chapter\([^)]*?)\s+(?:BEGINS|ENDS)\s[^)]*\)/m, '$1)');
 
+/** The sources that a chapter's CMakeLists.txt, whose text this is, names; none where it is no chapter's. */
+export function readSources(text) {
+  const words = /^add_chapter\(([^)]*)\)/m.exec(withoutDeclarations(text))?.[1].trim().split(/\s+/) ?? [];
+  return words.filter((word) => word !== '');
+}
+
 /** Whether a file of that name in a chapter's folder can be part of the chapter: an editor's backup or a note is not. */
 export const isChapterFile = (name) => name === 'CMakeLists.txt' || /^[\w-]+\.[ch]pp$/.test(name);

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { listChapters } from '../chapters.mjs';
+import { writeLlms } from '../loop/llms.mjs';
 import { findChapter } from '../loop/words.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
 import { fictions, listFiles, renameChapters } from './rename.mjs';
@@ -142,7 +143,7 @@ function removeEmptyFolders(name) {
 function findNames(name, before) {
   const generated = /^(?:---|\+\+\+|[-+ ]?\/\/ Chapter|<!-- (?:code|diff)).*$/gm;
   return listFiles(root).filter((path) => {
-    if (fictions.test(path) || path.split('/').some((part) => part.startsWith(name))) return false;
+    if (fictions.test(path) || path === 'llms.txt' || path.split('/').some((part) => part.startsWith(name))) return false;
     let text = readFileSync(join(root, path), 'utf8').replace(generated, '');
     if (path === 'README.md') text = text.split('\n').filter((line) => !line.includes(`](docs/${name}.md) |`)).join('\n');
     if (path === `docs/${before}.md`) text = text.replace(/^- Next: [\s\S]*/m, '');
@@ -185,6 +186,7 @@ function pointAnchors(name, from, to) {
 // What the texts show of code, and the tables and pictures of the measurements. Sessions are not recorded again: of
 // them only the numbers change, and they have been changed.
 function sync({ 'no-sync': isOff }) {
+  writeFileSync(join(root, 'llms.txt'), writeLlms(root)); // the rows of the README
   if (isOff) return;
   const { status, stdout, stderr } = spawnSync(join(root, 'tools/docs/docs'), ['sync', '--no-run'], { encoding: 'utf8' });
   if (status !== 0) throw new Problem(`the numbers are changed, but tools/docs/docs sync --no-run says:\n${stdout ?? ''}${stderr ?? ''}`.trimEnd());

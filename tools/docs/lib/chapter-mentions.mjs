@@ -8,6 +8,7 @@
 const gap = String.raw`\s+(?:(?://+[/!<]*|#+|>)\s*)?`; // a line may end here, in a comment or a quotation, too
 const link = String.raw`\[[^\]]*\]\([^)]*\)`;
 const commands = 'run|test|diff|trace|capture|watch|client|predict|quiz|practice|ask|bench';
+const mode = String.raw`(?:\s+(?:explain|socratic|quiz|diagnose|practice))?`; // of ./learn ask
 const option = String.raw`(?:\s+--?[a-z][\w-]*(?:=\S+|\s+[a-z][\w./~-]*)?)*?`;
 
 const forms = {
@@ -17,7 +18,7 @@ const forms = {
   possessive: /(?<![\w.,-])(\d\d)(?='s\b)/g,
   bare: /(?<![\w.:,/$%#&+"'=-])(0\d)(?![\w:/%-])(?![.,]\d)/g,
   linkText: /\[([^\]]*)\]\(\s*(?:[^)\s]*\/)?(\d\d)-[a-z0-9-]+\.md[^)]*\)/g,
-  learn: new RegExp(String.raw`(?:\./learn(?: -v)? (?:${commands})|tools/carry|tools/docs/docs(?: --?[\w-]+)* (?:sync|check)|\x60(?:${commands}))${option}((?:[ \t]+\d{1,2})+)(?![\w.-])`, 'g'),
+  learn: new RegExp(String.raw`(?:\./learn(?: -v)? (?:${commands})|tools/carry|tools/docs/docs(?: --?[\w-]+)* (?:sync|check)|\x60(?:${commands}))${mode}${option}((?:[ \t]+\d{1,2})+)(?![\w.-])`, 'g'),
   // Chapters one after the other in a command: for n in 9 10; do ./learn trace $n; done, and diff <(trace 9) <(trace 10).
   loop: /\bfor \w+ in((?: \d{1,2})+)(?=;[^\n]*\.\/learn )/g,
   calls: /<\(trace (\d{1,2})(?=\))/g,

@@ -39,7 +39,7 @@ test('links, labels, titles and possessives', () => {
 test('commands, with as many numbers as they take', () => {
   same(['./learn trace 9 --plain', './learn trace <9> --plain'], ['`./learn watch 10 --clients 12`', '`./learn watch <10> --clients 12`'],
     ['./learn diff 3 10', './learn diff <3> <10>'], ['./learn trace --session reset 10', './learn trace --session reset <10>'],
-    ['`diff 1 3`', '`diff <1> <3>`'], ['tools/carry 2', 'tools/carry <2>'], ['for n in 9 10; do ./learn trace $n; done', 'for n in <9> <10>; do ./learn trace $n; done'],
+    ['`./learn ask explain 3`', '`./learn ask explain <3>`'], ['`diff 1 3`', '`diff <1> <3>`'], ['tools/carry 2', 'tools/carry <2>'], ['for n in 9 10; do ./learn trace $n; done', 'for n in <9> <10>; do ./learn trace $n; done'],
     ['./learn test 3 12 clients', './learn test <3> 12 clients']);
 });
 
