@@ -4,9 +4,15 @@
 # its CMakeLists.txt calls add_chapter, and tests/chapters/NN-name.cpp has its tests. A backup, a note, a reader's own
 # folder beside the chapters is none. (tools/learn/lib.sh and tools/chapters.mjs hold the same rule.)
 function(list_chapters variable)
-    set(found "")
+    get_property(found GLOBAL PROPERTY chapters)
+    if(found)
+        set(${variable} ${found} PARENT_SCOPE)
+        return()
+    endif()
     # All three, so that CMake runs again when one comes.
-    file(GLOB files CONFIGURE_DEPENDS chapters/*/CMakeLists.txt tests/chapters/*.cpp tests/exercises/*.cpp)
+    file(GLOB files CONFIGURE_DEPENDS
+        ${PROJECT_SOURCE_DIR}/chapters/*/CMakeLists.txt ${PROJECT_SOURCE_DIR}/tests/chapters/*.cpp
+        ${PROJECT_SOURCE_DIR}/tests/exercises/*.cpp)
     foreach(file IN LISTS files)
         cmake_path(GET file PARENT_PATH folder)
         cmake_path(GET folder FILENAME name)
@@ -19,50 +25,93 @@ function(list_chapters variable)
         endif()
     endforeach()
     list(SORT found)
+    set_property(GLOBAL PROPERTY chapters ${found})
     set(${variable} ${found} PARENT_SCOPE)
 endfunction()
 
-# add_chapter(SOURCE...): the server of the chapter in whose folder this is called. Its target and its
-# executable have the folder's name; its tests are the target NAME-tests.
-function(add_chapter)
-    cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME chapter)
-    add_executable(${chapter} ${ARGN})
-    target_link_libraries(${chapter} PRIVATE common)
-    string(SUBSTRING ${chapter} 0 2 number)
-    if(number GREATER 15)
-        target_link_libraries(${chapter} PRIVATE liburing)
+# find_chapter(VARIABLE NAME): the folder's name of the chapter that is called so without its number: 03-fork of fork.
+function(find_chapter variable name)
+    list_chapters(chapters)
+    list(FILTER chapters INCLUDE REGEX "^[0-9][0-9]-${name}$")
+    if(NOT chapters)
+        message(FATAL_ERROR "There is no chapter '${name}' in chapters/.")
     endif()
-    add_chapter_tests(${chapter})
+    set(${variable} ${chapters} PARENT_SCOPE)
 endfunction()
 
-# add_chapter_tests(CHAPTER): the contract, and the promises, limits and reasons of this chapter, each
+# list_things(VARIABLE): all the words that stand after BEGINS in any chapter.
+function(list_things variable)
+    set(found "")
+    list_chapters(chapters)
+    foreach(chapter IN LISTS chapters)
+        file(READ ${PROJECT_SOURCE_DIR}/chapters/${chapter}/CMakeLists.txt text)
+        if(text MATCHES "add_chapter\\([^)]*BEGINS([^)A-Z]*)")
+            string(REGEX MATCHALL "[a-z0-9-]+" words "${CMAKE_MATCH_1}")
+            list(APPEND found ${words})
+        endif()
+    endforeach()
+    list(REMOVE_DUPLICATES found)
+    set(${variable} ${found} PARENT_SCOPE)
+endfunction()
+
+# add_chapter(SOURCE... [BEGINS THING...] [ENDS THING...]): the server of the chapter in whose folder this is called. Its
+# target and its executable have the folder's name; its tests are the target NAME-tests.
+#
+# A thing is what a chapter has or can do. It begins with a chapter, and all later ones have it, until it ends with
+# another. Each is a word, and what it means is:
+#
+#   liburing         the server is linked with it
+#   NAME             where there is a tests/runtime/NAME.cpp: these unit tests fit the chapter's runtime
+#   TAG              tests with this tag are for chapters that have it:
+#     own-echo         the server does the echo itself, and no other program
+#     sleeps           it sleeps when nobody wants anything
+#     system-calls     it accepts, reads and sends by system calls: strace sees them, and can make them fail
+#   threads          it has threads: its tests run under the thread sanitizer, too, with the label `threads`
+#
+# (tools/learn/chapters.sh reads the same declarations: sources first, on the line of the bracket.)
+function(add_chapter)
+    cmake_parse_arguments(PARSE_ARGV 0 chapter "" "" "BEGINS;ENDS")
+    cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME chapter)
+
+    get_property(things GLOBAL PROPERTY things)
+    foreach(thing IN LISTS chapter_BEGINS)
+        if(thing IN_LIST things)
+            message(FATAL_ERROR "'${thing}' begins with ${chapter}, but the chapter before has it already.")
+        endif()
+        list(APPEND things ${thing})
+    endforeach()
+    foreach(thing IN LISTS chapter_ENDS)
+        if(NOT thing IN_LIST things)
+            message(FATAL_ERROR "'${thing}' ends with ${chapter}, but the chapter before has no such thing.")
+        endif()
+        list(REMOVE_ITEM things ${thing})
+    endforeach()
+    set_property(GLOBAL PROPERTY things ${things})
+
+    add_executable(${chapter} ${chapter_UNPARSED_ARGUMENTS})
+    target_link_libraries(${chapter} PRIVATE common)
+    if(liburing IN_LIST things)
+        target_link_libraries(${chapter} PRIVATE liburing)
+    endif()
+    add_chapter_tests(${chapter} "${things}")
+endfunction()
+
+# add_chapter_tests(CHAPTER THINGS): the contract, and the promises, limits and reasons of this chapter, each
 # test case a test of CTest with the chapter and its kind as labels.
-function(add_chapter_tests chapter)
+function(add_chapter_tests chapter things)
     set(tests ${chapter}-tests)
-    add_executable(${tests} ${PROJECT_SOURCE_DIR}/tests/chapters/${chapter}.cpp)
+    add_executable(${tests} ${PROJECT_SOURCE_DIR}/tests/chapters/${chapter}.cpp
+        ${PROJECT_SOURCE_DIR}/tests/support/this_chapter.cpp)
     target_link_libraries(${tests} PRIVATE contract test-support)
-    # A runtime in headers of its own (from chapter 14 on) has unit tests beside those of the server.
+    # A runtime in headers of its own has unit tests beside those of the server.
     target_include_directories(${tests} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-    string(SUBSTRING ${chapter} 0 2 number)
-    if(number GREATER 14)
-        target_sources(${tests} PRIVATE
-            ${PROJECT_SOURCE_DIR}/tests/runtime/io.cpp ${PROJECT_SOURCE_DIR}/tests/runtime/task.cpp)
-    endif()
-    if(number GREATER 15)
+    foreach(thing IN LISTS things)
+        if(EXISTS ${PROJECT_SOURCE_DIR}/tests/runtime/${thing}.cpp)
+            target_sources(${tests} PRIVATE ${PROJECT_SOURCE_DIR}/tests/runtime/${thing}.cpp)
+        endif()
+    endforeach()
+    if(liburing IN_LIST things)
         target_link_libraries(${tests} PRIVATE liburing)
-        target_sources(${tests} PRIVATE ${PROJECT_SOURCE_DIR}/tests/runtime/ring.cpp)
-    endif()
-    if(number GREATER 16)
-        target_sources(${tests} PRIVATE ${PROJECT_SOURCE_DIR}/tests/runtime/deadlines.cpp)
-    endif()
-    if(number GREATER 17)
-        target_sources(${tests} PRIVATE ${PROJECT_SOURCE_DIR}/tests/runtime/groups.cpp)
-    endif()
-    if(number GREATER 17 AND number LESS 20)
-        target_sources(${tests} PRIVATE ${PROJECT_SOURCE_DIR}/tests/runtime/signals.cpp)
-    endif()
-    if(number GREATER 18)
-        target_sources(${tests} PRIVATE ${PROJECT_SOURCE_DIR}/tests/runtime/buffers.cpp)
     endif()
     # What the exercises of its text ask for. These tests fail until an exercise is done, so they are hidden: no plain
     # run takes them, and CTest does not know them.
@@ -74,42 +123,34 @@ function(add_chapter_tests chapter)
     add_dependencies(${tests} ${chapter})
 
     # The neighbour, on which a `why` test must fail.
-    set_property(GLOBAL APPEND PROPERTY chapters ${chapter})
-    get_property(known GLOBAL PROPERTY chapters)
-    list(LENGTH known count)
-    if(count GREATER 1)
-        math(EXPR before "${count} - 2")
-        list(GET known ${before} neighbour)
+    list_chapters(chapters)
+    list(FIND chapters ${chapter} place)
+    set(neighbour "")
+    if(place GREATER 0)
+        math(EXPR before "${place} - 1")
+        list(GET chapters ${before} neighbour)
         add_dependencies(${tests} ${neighbour})
     endif()
+    list(JOIN things " " words)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/support/this_chapter.cpp PROPERTIES
+        COMPILE_DEFINITIONS "CHAPTER_BEFORE=\"${neighbour}\";CHAPTER_THINGS=\"${words}\"")
 
-    # A part of the contract that holds from chapter 03 on is tagged [from-03]: earlier ones leave it out.
-    set(not_yet "")
-    foreach(later RANGE 1 20)
-        string(LENGTH ${later} digits)
-        if(digits EQUAL 1)
-            set(later 0${later})
+    # A part of the contract that holds from 03-fork on is tagged [from-fork]: earlier chapters leave it out.
+    set(not_here "")
+    list(REVERSE chapters)
+    foreach(later IN LISTS chapters)
+        if(later STREQUAL chapter)
+            break()
         endif()
-        if(later GREATER number)
-            string(APPEND not_yet "~[from-${later}]")
-        endif()
+        string(REGEX REPLACE "^[0-9]+-" "" later ${later})
+        string(APPEND not_here "~[from-${later}]")
     endforeach()
-
-    # In chapter 04 another program does the echo, and has its own way with errors.
-    if(chapter STREQUAL "04-exec")
-        string(APPEND not_yet "~[own-echo]")
-    endif()
-
-    # From chapter 16 on the kernel takes what is to be done from a ring: strace sees no accept, read or
-    # send, and can make none of them fail.
-    if(number GREATER 15)
-        string(APPEND not_yet "~[system-calls]")
-    endif()
-
-    # Chapter 08 never sleeps.
-    if(chapter STREQUAL "08-nonblocking")
-        string(APPEND not_yet "~[sleeps]")
-    endif()
+    # And what this chapter has not, or not any more.
+    list_things(all_things)
+    list(REMOVE_ITEM all_things ${things})
+    foreach(thing IN LISTS all_things)
+        string(APPEND not_here "~[${thing}]")
+    endforeach()
 
     # What any echo server does on the wire is tagged [wire]: `./learn test --server` asks a server of
     # the learner's own for that alone.
@@ -122,13 +163,16 @@ function(add_chapter_tests chapter)
             set(spec "[${kind}]~[wire]")
         endif()
         catch_discover_tests(${tests}
-            TEST_SPEC "${spec}${not_yet}"
+            TEST_SPEC "${spec}${not_here}"
             TEST_PREFIX "${chapter}/"
             TEST_LIST ${kind}_tests
             EXTRA_ARGS --abort  # A test that has failed with one value does not wait in vain with the next.
             PROPERTIES TIMEOUT 120)
         # Catch2's script takes no list as the value of a property, so the labels are set here.
         string(REPLACE "-" ";" kinds ${kind})
+        if(threads IN_LIST things)
+            string(APPEND kinds ";threads")
+        endif()
         file(APPEND ${labels}
             "if(${kind}_tests)\n"
             "  set_tests_properties(\${${kind}_tests} PROPERTIES LABELS \"${chapter};${kinds}\")\n"
@@ -136,4 +180,7 @@ function(add_chapter_tests chapter)
             "unset(${kind}_tests)\n")
     endforeach()
     set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
+    if(threads IN_LIST things)
+        add_dependencies(threads-tests ${tests})
+    endif()
 endfunction()

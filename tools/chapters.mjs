@@ -19,5 +19,35 @@ export function listChapters(root) {
   return readdirSync(folder).filter(declaresItself).sort();
 }
 
+/** A chapter's name without its number: fork, of 03-fork. What is no chapter's name stays as it is. */
+export const withoutNumber = (name) => name.replace(/^\d\d-/, '');
+
+/**
+ * The results of a measurement with `change` applied to the name of every server in them. In a file a chapter stands
+ * without its number, which is another one as soon as a chapter is put in before it; tools/docs/lib/results.mjs gives
+ * it the number of today.
+ */
+export function renameServers(results, change) {
+  const inList = (list, ...keys) => list?.map((entry) => ({ ...entry, ...Object.fromEntries(keys.filter((key) => entry[key]).map((key) => [key, change(entry[key])])) }));
+  const renamed = { ...results };
+  for (const key of ['against_baseline', 'left_out', 'counted', 'memory', 'idle']) if (results[key]) renamed[key] = inList(results[key], 'server');
+  if (results.settings?.baseline) renamed.settings = { ...results.settings, baseline: change(results.settings.baseline) };
+  if (results.servers) renamed.servers = inList(results.servers, 'id');
+  if (results.knobs) renamed.knobs = inList(results.knobs, 'name', 'against');
+  return renamed;
+}
+
+/**
+ * A chapter's CMakeLists.txt as far as it concerns its server: without the things that begin and end with the chapter,
+ * which are for the build and the tests. (tools/learn/chapters.sh has the same in print_build.)
+ */
+export const withoutDeclarations = (text) => text.replace(/^(add_chapter\([^)]*?)\s+(?:BEGINS|ENDS)\s[^)]*\)/m, '$1)');
+
+/** The sources that a chapter's CMakeLists.txt, whose text this is, names; none where it is no chapter's. */
+export function readSources(text) {
+  const words = /^add_chapter\(([^)]*)\)/m.exec(withoutDeclarations(text))?.[1].trim().split(/\s+/) ?? [];
+  return words.filter((word) => word !== '');
+}
+
 /** Whether a file of that name in a chapter's folder can be part of the chapter: an editor's backup or a note is not. */
 export const isChapterFile = (name) => name === 'CMakeLists.txt' || /^[\w-]+\.[ch]pp$/.test(name);

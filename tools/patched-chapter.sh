@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # A copy of a chapter with a patch on it, as an executable. For tools/check-bugs and tools/build-knob.
 
+# shellcheck source-path=SCRIPTDIR source=learn/chapters.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/learn/chapters.sh"
+
 # header PATCH NAME: what the header of a patch says, which names things, a line each: "Found by: NAME".
 header() {
     sed -n "s/^$2: //p" "$1" | head -n 1
@@ -22,9 +25,8 @@ copy_chapter() {
 compile_chapter() {
     local libraries=() sources=()
     # Those that its CMakeLists.txt names: what else lies in the folder is not of the chapter.
-    mapfile -t sources < <(sed -n 's/^add_chapter(\([^)]*\)).*/\1/p' "$3/chapters/$2/CMakeLists.txt" | tr -s ' ' '\n' |
-        sed "s,^,$3/chapters/$2/,")
-    if [ "${2%%-*}" -ge 16 ]; then
+    mapfile -t sources < <(list_sources "$3/chapters/$2" | sed "s,^,$3/chapters/$2/,")
+    if has_thing "$1" "$2" liburing; then
         libraries=(-luring)
     fi
     "${CXX:-g++}" -std=c++20 "${@:5}" -I "$1/common" -I "$3/chapters/$2" \

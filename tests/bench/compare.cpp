@@ -287,7 +287,7 @@ bool measure_pair(const Outcome& outcome, Series& series, Side& first, Side& sec
     return true;
 }
 
-/// A message on each connection: from chapter 17 on a server gives clients up that have not been
+/// A message on each connection: from `deadlines` on a server gives clients up that have not been
 /// heard of for a while, and pairs may have to be repeated for longer than that.
 void keep_connections(const Outcome& outcome) {
     for (const auto* side : {&outcome.a, &outcome.b, &outcome.second_a}) {

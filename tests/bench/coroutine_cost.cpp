@@ -1,6 +1,6 @@
 // What a coroutine costs, apart from any network: an operation that does nothing (IORING_OP_NOP),
 // again and again, as a bare loop over the ring, with a callback, awaited, and inside a Task. All
-// of it on the engine of chapter 16, or on a ring that is made as its own is.
+// of it on the engine of `io-uring`, or on a ring that is made as its own is.
 
 #include <liburing.h>
 

@@ -47,8 +47,8 @@ public:
     /// The server and its descendants.
     std::vector<pid_t> processes() const;
 
-    /// Whether it is on a processor even though nobody asks it for anything, as chapter 08 is. Such
-    /// a server has to be stopped while others are measured.
+    /// Whether it is on a processor even though nobody asks it for anything, as `nonblocking` is.
+    /// Such a server has to be stopped while others are measured.
     bool spins() const;
 
     /// What it and its children have written to stderr so far.

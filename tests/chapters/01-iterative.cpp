@@ -1,4 +1,4 @@
-// Chapter 01: what an iterative server promises, and the flaws that the next chapters mend.
+// `iterative`: what an iterative server promises, and the flaws that the next chapters mend.
 
 #include <catch2/catch_test_macros.hpp>
 

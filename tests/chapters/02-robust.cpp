@@ -1,4 +1,4 @@
-// Chapter 02: no client, no signal and no shortage ends the server or loses a byte. What it
+// `robust`: no client, no signal and no shortage ends the server or loses a byte. What it
 // promises, every later chapter promises too: see contract/faults.cpp.
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// Chapter 03: a process for every client.
+// `fork`: a process for every client.
 
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-// Chapter 04: another program serves the client.
+// `exec`: another program serves the client.
 
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-// Chapter 05: a fixed family of processes.
+// `prefork`: a fixed family of processes.
 
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-// Chapter 06: a thread for every client.
+// `threads`: a thread for every client.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>

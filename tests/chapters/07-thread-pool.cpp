@@ -1,4 +1,4 @@
-// Chapter 07: a fixed pool of threads and a bounded queue.
+// `thread-pool`: a fixed pool of threads and a bounded queue.
 
 #include <sys/syscall.h>
 

@@ -1,4 +1,4 @@
-// Chapter 08: one thread, nonblocking sockets, the client's state in a struct.
+// `nonblocking`: one thread, nonblocking sockets, the client's state in a struct.
 
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>

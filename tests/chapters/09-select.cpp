@@ -1,4 +1,4 @@
-// Chapter 09: select() says who is ready.
+// `select`: select() says who is ready.
 
 #include <sys/select.h>
 

@@ -1,4 +1,4 @@
-// Chapter 10: poll() takes an array of any length.
+// `poll`: poll() takes an array of any length.
 
 #include <catch2/catch_test_macros.hpp>
 #include <string>

@@ -1,4 +1,4 @@
-// Chapter 11: a signal for each event, with the descriptor in it.
+// `signal-driven`: a signal for each event, with the descriptor in it.
 
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-// Chapter 12: epoll keeps the interest in the kernel, level-triggered.
+// `epoll`: epoll keeps the interest in the kernel, level-triggered.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>

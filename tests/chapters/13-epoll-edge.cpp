@@ -1,4 +1,4 @@
-// Chapter 13: epoll, edge-triggered.
+// `epoll-edge`: epoll, edge-triggered.
 
 #include <catch2/catch_test_macros.hpp>
 #include <string>

@@ -1,4 +1,4 @@
-// Chapter 14: the loop is a reactor, which can be tested alone.
+// `reactor`: the loop is a reactor, which can be tested alone.
 
 #include "reactor.hpp"
 

@@ -1,4 +1,4 @@
-// Chapter 15: coroutines over epoll.
+// `coroutines`: coroutines over epoll.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>

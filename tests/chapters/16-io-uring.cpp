@@ -1,4 +1,4 @@
-// Chapter 16: coroutines over io_uring; the engine has been replaced, and nothing else.
+// `io-uring`: coroutines over io_uring; the engine has been replaced, and nothing else.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -19,8 +19,8 @@ using Catch::Matchers::StartsWith;
 
 namespace {
 
-std::string read_source(const std::string& path) {
-    std::ifstream file(std::filesystem::path(CHAPTERS_FOLDER) / path);
+std::string read_source(const Chapter& chapter, const std::string& name) {
+    std::ifstream file(std::filesystem::path(CHAPTERS_FOLDER) / chapter.name / name);
     REQUIRE(file);
     return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -50,7 +50,7 @@ TEST_CASE("fifty echoes cost a handful of system calls", "[why]") {
 TEST_CASE("the server and the task are the same to the byte as on epoll", "[promise]") {
     for (const std::string file : {"server.cpp", "task.hpp"}) {
         const bool same =
-            read_source("16-io-uring/" + file) == read_source("15-coroutines/" + file);
+            read_source(chapter_under_test(), file) == read_source(chapter_before(), file);
         CAPTURE(file);
         REQUIRE(same);
     }

@@ -1,4 +1,4 @@
-// Chapter 17: whoever stalls is evicted, and an operation in flight can be cancelled. What every
+// `deadlines`: whoever stalls is evicted, and an operation in flight can be cancelled. What every
 // later chapter promises, too, is in contract/deadlines.cpp and runtime/deadlines.cpp.
 
 #include <catch2/catch_test_macros.hpp>

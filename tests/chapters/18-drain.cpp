@@ -1,4 +1,4 @@
-// Chapter 18: a signal ends the server in good order. What every later chapter promises, too, is in
+// `drain`: a signal ends the server in good order. What every later chapter promises, too, is in
 // contract/drain.cpp and runtime/groups.cpp.
 
 #include <catch2/catch_test_macros.hpp>

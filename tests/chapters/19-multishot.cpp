@@ -1,4 +1,4 @@
-// Chapter 19: asked once, the kernel goes on; and buffers are for those who have bytes.
+// `multishot`: asked once, the kernel goes on; and buffers are for those who have bytes.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

@@ -1,4 +1,4 @@
-// Chapter 20: a ring, a listener and clients of its own for each worker.
+// `per-core`: a ring, a listener and clients of its own for each worker.
 
 #include <signal.h>
 
@@ -42,8 +42,8 @@ StartSettings with_workers(int count, const std::vector<std::string>& more = {})
     return settings;
 }
 
-std::string read_source(const std::string& path) {
-    std::ifstream file(std::filesystem::path(CHAPTERS_FOLDER) / path);
+std::string read_source(const Chapter& chapter, const std::string& name) {
+    std::ifstream file(std::filesystem::path(CHAPTERS_FOLDER) / chapter.name / name);
     REQUIRE(file);
     return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -116,7 +116,8 @@ TEST_CASE("clients are served by several threads at once", "[why]") {
 TEST_CASE("the engine and the task are the same to the byte as with one thread", "[promise]") {
     for (const std::string name : {"io.hpp", "ring.hpp", "buffers.hpp", "task.hpp"}) {
         CAPTURE(name);
-        const bool same = read_source("20-per-core/" + name) == read_source("19-multishot/" + name);
+        const bool same =
+            read_source(chapter_under_test(), name) == read_source(chapter_before(), name);
         REQUIRE(same);
     }
 }

@@ -1,4 +1,4 @@
-// From chapter 17 on, a client that stalls is evicted.
+// From `deadlines` on, a client that stalls is evicted.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -29,7 +29,7 @@ constexpr int never = 86'400'000;  // milliseconds: a day
 
 }  // namespace
 
-TEST_CASE("a client that sends nothing is evicted in good order", "[contract][from-17]") {
+TEST_CASE("a client that sends nothing is evicted in good order", "[contract][from-deadlines]") {
     const Server server(with_timeouts(200, never));
     Client silent(server);
     REQUIRE(silent.exchange("hello") == "hello");
@@ -39,7 +39,7 @@ TEST_CASE("a client that sends nothing is evicted in good order", "[contract][fr
                  Matches("client 127\\.0\\.0\\.1:[0-9]+: read: Connection timed out\n"));
 }
 
-TEST_CASE("a client that reads nothing is evicted", "[contract][from-17]") {
+TEST_CASE("a client that reads nothing is evicted", "[contract][from-deadlines]") {
     const Server server(with_timeouts(never, 200));
     Client greedy(server);
     const std::string first = random_bytes(256 * 1024);
@@ -60,7 +60,7 @@ TEST_CASE("a client that reads nothing is evicted", "[contract][from-17]") {
     REQUIRE(other.exchange("hello") == "hello");
 }
 
-TEST_CASE("a client that is slow but moving is not evicted", "[contract][from-17]") {
+TEST_CASE("a client that is slow but moving is not evicted", "[contract][from-deadlines]") {
     const Server server(with_timeouts(4000, 4000));
     Client slow(server, {.receive_buffer = 16 * 1024});
     const std::string sent = send_until_server_is_held_back(slow);
@@ -86,7 +86,8 @@ TEST_CASE("a client that is slow but moving is not evicted", "[contract][from-17
     REQUIRE(server.diagnostics().empty());
 }
 
-TEST_CASE("five hundred silent clients are all evicted, and nobody else", "[contract][from-17]") {
+TEST_CASE("five hundred silent clients are all evicted, and nobody else",
+          "[contract][from-deadlines]") {
     const Server server(with_timeouts(1000, never));
     std::vector<Client> silent;
     for (int i = 0; i < 500; ++i) {
@@ -102,7 +103,8 @@ TEST_CASE("five hundred silent clients are all evicted, and nobody else", "[cont
     }
 }
 
-TEST_CASE("a timeout that cannot be is refused, and the exit code is 2", "[contract][from-17]") {
+TEST_CASE("a timeout that cannot be is refused, and the exit code is 2",
+          "[contract][from-deadlines]") {
     const std::string option = GENERATE("--idle-timeout=0", "--idle-timeout=soon",
                                         "--write-timeout=0", "--write-timeout=-1");
     CAPTURE(option);

@@ -1,4 +1,4 @@
-// From chapter 18 on a signal ends the server in good order.
+// From `drain` on a signal ends the server in good order.
 
 #include <signal.h>
 
@@ -79,7 +79,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("a signal ends a server without clients, with 0", "[contract][from-18]") {
+TEST_CASE("a signal ends a server without clients, with 0", "[contract][from-drain]") {
     const int signal = GENERATE(SIGTERM, SIGINT);
     Server server(with_drain_timeout(a_day));
     wait_until_at_rest(server);
@@ -88,7 +88,8 @@ TEST_CASE("a signal ends a server without clients, with 0", "[contract][from-18]
     REQUIRE(server.diagnostics().empty());
 }
 
-TEST_CASE("idle clients find the end of the file, and keep nobody waiting", "[contract][from-18]") {
+TEST_CASE("idle clients find the end of the file, and keep nobody waiting",
+          "[contract][from-drain]") {
     Server server(with_drain_timeout(a_day));
     std::vector<Client> clients = connect_clients(server, 100);
     server.signal(SIGTERM);
@@ -100,7 +101,7 @@ TEST_CASE("idle clients find the end of the file, and keep nobody waiting", "[co
     REQUIRE(server.diagnostics().empty());
 }
 
-TEST_CASE("clients in the accept queue are served before the end", "[contract][from-18]") {
+TEST_CASE("clients in the accept queue are served before the end", "[contract][from-drain]") {
     Server server(with_drain_timeout(a_day));
     wait_until_at_rest(server);
     server.stop_all();
@@ -121,7 +122,7 @@ TEST_CASE("clients in the accept queue are served before the end", "[contract][f
 }
 
 TEST_CASE("whoever comes while the server ends is served whole or refused, never reset",
-          "[contract][from-18]") {
+          "[contract][from-drain]") {
     for (int round = 0; round < 3; ++round) {
         Server server(with_drain_timeout(a_day));
         std::atomic<int> served = 0;
@@ -163,7 +164,7 @@ TEST_CASE("whoever comes while the server ends is served whole or refused, never
 }
 
 TEST_CASE("under load, no byte that the server had received before the signal is lost",
-          "[contract][from-18]") {
+          "[contract][from-drain]") {
     Server server(with_drain_timeout(a_day));
     std::vector<Streamer> streamers;
     for (unsigned i = 0; i < 20; ++i) {
@@ -200,7 +201,7 @@ TEST_CASE("under load, no byte that the server had received before the signal is
 }
 
 TEST_CASE("a slow reader has all that the server has received, up to the last byte",
-          "[contract][from-18]") {
+          "[contract][from-drain]") {
     Server server(with_drain_timeout(a_day));
     Client slow(server, {.receive_buffer = 16 * 1024});
     const std::string sent = send_until_server_is_held_back(slow);
@@ -215,7 +216,8 @@ TEST_CASE("a slow reader has all that the server has received, up to the last by
     REQUIRE(server.wait_for_exit() == "exit 0");
 }
 
-TEST_CASE("a client that does not finish is evicted when the time is over", "[contract][from-18]") {
+TEST_CASE("a client that does not finish is evicted when the time is over",
+          "[contract][from-drain]") {
     Server server(with_drain_timeout("300"));
     Client greedy(server);
     send_until_server_is_held_back(greedy);
@@ -224,7 +226,7 @@ TEST_CASE("a client that does not finish is evicted when the time is over", "[co
     REQUIRE(server.diagnostics() == "drain: 1 evicted\n");
 }
 
-TEST_CASE("a second signal ends the server at once", "[contract][from-18]") {
+TEST_CASE("a second signal ends the server at once", "[contract][from-drain]") {
     Server server(with_drain_timeout(a_day));
     Client greedy(server);
     send_until_server_is_held_back(greedy);
@@ -234,7 +236,7 @@ TEST_CASE("a second signal ends the server at once", "[contract][from-18]") {
     REQUIRE(server.wait_for_exit() == "killed by SIGINT");
 }
 
-TEST_CASE("a signal right after the ready line is not lost", "[contract][from-18]") {
+TEST_CASE("a signal right after the ready line is not lost", "[contract][from-drain]") {
     for (int i = 0; i < 20; ++i) {
         Server server(with_drain_timeout(a_day));
         server.signal(SIGTERM);
@@ -243,7 +245,7 @@ TEST_CASE("a signal right after the ready line is not lost", "[contract][from-18
 }
 
 TEST_CASE("without a descriptor for those in the accept queue, the server ends all the same",
-          "[contract][from-18]") {
+          "[contract][from-drain]") {
     StartSettings settings = with_descriptors_for(3);
     settings.arguments = with_drain_timeout("500").arguments;
     Server server(settings);
@@ -258,7 +260,7 @@ TEST_CASE("without a descriptor for those in the accept queue, the server ends a
 }
 
 TEST_CASE("a drain timeout that cannot be is refused, and the exit code is 2",
-          "[contract][from-18]") {
+          "[contract][from-drain]") {
     const std::string option = GENERATE("--drain-timeout=0", "--drain-timeout=soon");
     const Run run = run_to_end({.arguments = {"--port", "0", option}});
     REQUIRE(run.exit_status == "exit 2");

@@ -1,4 +1,4 @@
-// From chapter 02 on, no client can end the server.
+// From `robust` on, no client can end the server.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -41,8 +41,8 @@ void have_it_say_what_it_lacks(const Server& server) {
     });
 }
 
-/// How many accept clients, and may each say once what they lack: one, as a rule. In chapter 05
-/// each worker does, with the listener of all; in chapter 20 each has a listener of its own.
+/// How many accept clients, and may each say once what they lack: one, as a rule. In `prefork`
+/// each worker does, with the listener of all; in `per-core` each has a listener of its own.
 std::size_t count_accepting(const Server& server) {
     wait_until_at_rest(server);
     return std::max(proc::children(server.pid()).size(), proc::count_sockets(server.pid()));
@@ -56,7 +56,8 @@ void require_echo(const Server& server) {
 
 }  // namespace
 
-TEST_CASE("a client that resets before it is accepted harms nobody", "[contract][wire][from-02]") {
+TEST_CASE("a client that resets before it is accepted harms nobody",
+          "[contract][wire][from-robust]") {
     const Server server;
     for (int i = 0; i < 20; ++i) {
         server.stop_all();  // So that it certainly has not accepted yet.
@@ -66,7 +67,8 @@ TEST_CASE("a client that resets before it is accepted harms nobody", "[contract]
     }
 }
 
-TEST_CASE("a client that resets with its echo unread harms nobody", "[contract][wire][from-02]") {
+TEST_CASE("a client that resets with its echo unread harms nobody",
+          "[contract][wire][from-robust]") {
     const Server server;
     for (int i = 0; i < 20; ++i) {
         Client client(server);
@@ -78,7 +80,7 @@ TEST_CASE("a client that resets with its echo unread harms nobody", "[contract][
 }
 
 TEST_CASE("a client that resets in the middle of a long echo harms nobody",
-          "[contract][wire][from-02]") {
+          "[contract][wire][from-robust]") {
     const Server server;
     for (int i = 0; i < 5; ++i) {
         Client client(server);
@@ -89,7 +91,8 @@ TEST_CASE("a client that resets in the middle of a long echo harms nobody",
     }
 }
 
-TEST_CASE("a client that sends, closes and never reads harms nobody", "[contract][wire][from-02]") {
+TEST_CASE("a client that sends, closes and never reads harms nobody",
+          "[contract][wire][from-robust]") {
     const Server server;
     for (int i = 0; i < 20; ++i) {
         Client client(server);
@@ -100,7 +103,7 @@ TEST_CASE("a client that sends, closes and never reads harms nobody", "[contract
 }
 
 TEST_CASE("a client that sends for ever and never reads is held back, and harms nobody",
-          "[contract][wire][from-02]") {
+          "[contract][wire][from-robust]") {
     const Server server;
     {
         Client greedy(server);
@@ -110,18 +113,19 @@ TEST_CASE("a client that sends for ever and never reads is held back, and harms 
     require_echo(server);
 }
 
-TEST_CASE("a client that is gone before it is answered harms nobody", "[contract][wire][from-02]") {
+TEST_CASE("a client that is gone before it is answered harms nobody",
+          "[contract][wire][from-robust]") {
     require_io_uring();
     REQUIRE(client_gone_before_it_is_answered(chapter_under_test()) == "the server lives");
 }
 
-TEST_CASE("a send that a stop cuts short is taken up again", "[contract][wire][from-02]") {
+TEST_CASE("a send that a stop cuts short is taken up again", "[contract][wire][from-robust]") {
     require_io_uring();
     REQUIRE(stopped_and_continued_while_sending(chapter_under_test()) == "every byte came back");
 }
 
 TEST_CASE("an error of a client's connection is reported with the client's address",
-          "[contract][from-02][own-echo]") {
+          "[contract][from-robust][own-echo]") {
     const Server server;
     Client client(server);
     client.exchange("hello");
@@ -132,7 +136,7 @@ TEST_CASE("an error of a client's connection is reported with the client's addre
 }
 
 TEST_CASE("writing to a client that is gone is an error of that client and no signal",
-          "[contract][from-02][own-echo]") {
+          "[contract][from-robust][own-echo]") {
     const Server server;
     Client client(server);
     client.exchange("hello");
@@ -147,7 +151,7 @@ TEST_CASE("writing to a client that is gone is an error of that client and no si
         Matches("client 127\\.0\\.0\\.1:[0-9]+: [a-z]+: (Broken pipe|Connection reset by peer)\n"));
 }
 
-TEST_CASE("a client that leaves in good order is not reported", "[contract][from-02]") {
+TEST_CASE("a client that leaves in good order is not reported", "[contract][from-robust]") {
     const Server server;
     for (int i = 0; i < 10; ++i) {
         Client client(server);
@@ -160,7 +164,7 @@ TEST_CASE("a client that leaves in good order is not reported", "[contract][from
 }
 
 TEST_CASE("a call that a signal interrupts is made again",
-          "[contract][from-02][own-echo][system-calls]") {
+          "[contract][from-robust][own-echo][system-calls]") {
     require_strace();
     const std::string calls = GENERATE(accepting, receiving, sending);
     CAPTURE(calls);
@@ -176,7 +180,7 @@ TEST_CASE("a call that a signal interrupts is made again",
     REQUIRE(server.diagnostics().empty());
 }
 
-TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-09]") {
+TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-select]") {
     require_strace();
     const Server server;
     const FaultInjection interrupted(server, waiting + ":error=EINTR:when=1+2");
@@ -188,7 +192,7 @@ TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-09]
 }
 
 TEST_CASE("whatever a client's connection fails with ends that client alone",
-          "[contract][from-02][own-echo][system-calls]") {
+          "[contract][from-robust][own-echo][system-calls]") {
     require_strace();
     const auto [calls, error, words] = GENERATE(table<std::string, std::string, std::string>({
         {receiving, "ECONNRESET", "Connection reset by peer"},
@@ -212,7 +216,7 @@ TEST_CASE("whatever a client's connection fails with ends that client alone",
 }
 
 TEST_CASE("a connection that fails before it is accepted does not stop the server",
-          "[contract][from-02][system-calls]") {
+          "[contract][from-robust][system-calls]") {
     require_strace();
     const std::string error =
         GENERATE("ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",
@@ -227,7 +231,7 @@ TEST_CASE("a connection that fails before it is accepted does not stop the serve
 }
 
 TEST_CASE("a shortage while accepting is said once, and the client is served later",
-          "[contract][from-02][system-calls]") {
+          "[contract][from-robust][system-calls]") {
     require_strace();
     const auto [error, words] = GENERATE(table<std::string, std::string>({
         {"EMFILE", "Too many open files"},
@@ -252,7 +256,7 @@ TEST_CASE("a shortage while accepting is said once, and the client is served lat
 }
 
 TEST_CASE("without a free descriptor the server waits, and serves as soon as there is one",
-          "[contract][from-02]") {
+          "[contract][from-robust]") {
     const Server server(with_descriptors_for(0));
     const std::size_t accepting_at_once = count_accepting(server);
     have_it_say_what_it_lacks(server);
@@ -265,14 +269,14 @@ TEST_CASE("without a free descriptor the server waits, and serves as soon as the
     require_echo(server);
 }
 
-TEST_CASE("a server without a free descriptor does not spin", "[contract][from-02][sleeps]") {
+TEST_CASE("a server without a free descriptor does not spin", "[contract][from-robust][sleeps]") {
     const Server server(with_descriptors_for(0));
     have_it_say_what_it_lacks(server);
     using namespace std::chrono_literals;
     REQUIRE(proc::cpu_share_during(server.pid(), 500ms) <= 0.1);
 }
 
-TEST_CASE("a server whose stderr nobody reads any more lives on", "[contract][wire][from-02]") {
+TEST_CASE("a server whose stderr nobody reads any more lives on", "[contract][wire][from-robust]") {
     require_io_uring();
     std::array<int, 2> ends{};
     REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);

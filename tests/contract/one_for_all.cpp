@@ -1,5 +1,5 @@
-// From chapter 08 on one thread serves all clients: nobody may cost the others their turn, or the
-// server more memory than a buffer.
+// From `nonblocking` on one thread serves all clients: nobody may cost the others their turn, or
+// the server more memory than a buffer.
 
 #include <algorithm>
 #include <atomic>
@@ -21,7 +21,8 @@
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Matches;
 
-TEST_CASE("a hundred silent clients cost neither a process nor a thread", "[contract][from-08]") {
+TEST_CASE("a hundred silent clients cost neither a process nor a thread",
+          "[contract][from-nonblocking]") {
     const Server server;
     std::vector<Client> clients = connect_clients(server, 1);
     const std::size_t threads_for_one = proc::count_threads(server.pid());
@@ -33,7 +34,7 @@ TEST_CASE("a hundred silent clients cost neither a process nor a thread", "[cont
     REQUIRE(clients.front().exchange("still there?") == "still there?");
 }
 
-TEST_CASE("when clients leave, their descriptors are gone", "[contract][from-08]") {
+TEST_CASE("when clients leave, their descriptors are gone", "[contract][from-nonblocking]") {
     const Server server;
     std::vector<Client> stays = connect_clients(server, 1);
     std::vector<Client> leave = connect_clients(server, 20);
@@ -44,7 +45,7 @@ TEST_CASE("when clients leave, their descriptors are gone", "[contract][from-08]
     REQUIRE(stays.front().exchange("still there?") == "still there?");
 }
 
-TEST_CASE("clients that reset beside others end alone", "[contract][from-08]") {
+TEST_CASE("clients that reset beside others end alone", "[contract][from-nonblocking]") {
     const Server server;
     std::vector<Client> clients = connect_clients(server, 10);
     server.stop_all();  // So that all of it is news at once.
@@ -64,10 +65,10 @@ TEST_CASE("clients that reset beside others end alone", "[contract][from-08]") {
 }
 
 TEST_CASE("a client that sends and never reads costs no more memory than its buffer",
-          "[contract][from-08]") {
-    // From chapter 19 on buffers are everybody's; a few, so that all of them have been used before.
+          "[contract][from-nonblocking]") {
+    // Where buffers are everybody's: a few, so that all of them have been used before.
     StartSettings settings;
-    if (chapter_under_test().number >= 19) {
+    if (chapter_has("buffers")) {
         settings.arguments.insert(settings.arguments.end(), {"--buffers", "2"});
     }
     const Server server(settings);
@@ -102,7 +103,8 @@ TEST_CASE("a client that sends and never reads costs no more memory than its buf
     REQUIRE(same);
 }
 
-TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][wire][from-08]") {
+TEST_CASE("more bytes than one turn takes are echoed to the end",
+          "[contract][wire][from-nonblocking]") {
     const Server server;
     Client client(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
     REQUIRE(client.exchange("hello") == "hello");
@@ -115,7 +117,7 @@ TEST_CASE("more bytes than one turn takes are echoed to the end", "[contract][wi
 }
 
 TEST_CASE("clients that are held back at the same time have each their own bytes back",
-          "[contract][wire][from-08]") {
+          "[contract][wire][from-nonblocking]") {
     const Server server;
     std::vector<Client> clients;
     std::vector<std::string> sent;
@@ -131,7 +133,8 @@ TEST_CASE("clients that are held back at the same time have each their own bytes
     }
 }
 
-TEST_CASE("every descriptor of the server would be closed on exec", "[contract][from-08]") {
+TEST_CASE("every descriptor of the server would be closed on exec",
+          "[contract][from-nonblocking]") {
     const Server server;
     const std::vector<Client> clients = connect_clients(server, 2);
     REQUIRE(server.count_clients() == 2);
@@ -141,7 +144,8 @@ TEST_CASE("every descriptor of the server would be closed on exec", "[contract][
     }
 }
 
-TEST_CASE("a client that is held back costs no processor time", "[contract][from-08][sleeps]") {
+TEST_CASE("a client that is held back costs no processor time",
+          "[contract][from-nonblocking][sleeps]") {
     const Server server;
     Client greedy(server);
     const std::string sent = send_until_server_is_held_back(greedy);
@@ -154,7 +158,8 @@ TEST_CASE("a client that is held back costs no processor time", "[contract][from
     REQUIRE(same);
 }
 
-TEST_CASE("a client that is held back and resets is reported and gone", "[contract][from-08]") {
+TEST_CASE("a client that is held back and resets is reported and gone",
+          "[contract][from-nonblocking]") {
     const Server server;
     Client greedy(server);
     send_until_server_is_held_back(greedy);
@@ -165,7 +170,7 @@ TEST_CASE("a client that is held back and resets is reported and gone", "[contra
 }
 
 TEST_CASE("a client that always has more to send does not keep another one waiting",
-          "[contract][from-08][system-calls]") {
+          "[contract][from-nonblocking][system-calls]") {
     require_strace();
     const Server server;
     std::vector<std::string> reads;
@@ -208,7 +213,7 @@ TEST_CASE("a client that always has more to send does not keep another one waiti
 }
 
 TEST_CASE("a crowd that always has more to send does not keep a quiet client or a newcomer waiting",
-          "[contract][from-16]") {
+          "[contract][from-io-uring]") {
     // More than a ring has entries (256).
     constexpr std::size_t crowd_size = 600;
     const Server server;
@@ -247,7 +252,7 @@ TEST_CASE("a crowd that always has more to send does not keep a quiet client or 
 }
 
 TEST_CASE("clients that send and receive at the same time, and then leave, leave nothing behind",
-          "[contract][from-08]") {
+          "[contract][from-nonblocking]") {
     const Server server;
     const std::string sent = random_bytes(800 * 1024);
     for (int i = 0; i < 30; ++i) {
@@ -267,7 +272,7 @@ TEST_CASE("clients that send and receive at the same time, and then leave, leave
 }
 
 TEST_CASE("out of descriptors, those who are there are served, and the next one when one leaves",
-          "[contract][from-08]") {
+          "[contract][from-nonblocking]") {
     const Server server(with_descriptors_for(5));
     std::vector<Client> clients = connect_clients(server, 5);
     Client waits(server);
@@ -285,7 +290,7 @@ TEST_CASE("out of descriptors, those who are there are served, and the next one 
 }
 
 TEST_CASE("out of descriptors the server does not spin, with clients or without",
-          "[contract][from-08][sleeps]") {
+          "[contract][from-nonblocking][sleeps]") {
     const Server server(with_descriptors_for(5));
     const std::vector<Client> clients = connect_clients(server, 5);
     const Client waits(server);
@@ -295,7 +300,7 @@ TEST_CASE("out of descriptors the server does not spin, with clients or without"
 }
 
 TEST_CASE("when a shortage is over, the server sleeps as deeply as before",
-          "[contract][from-08][sleeps]") {
+          "[contract][from-nonblocking][sleeps]") {
     const Server server(with_descriptors_for(5));
     std::vector<Client> clients = connect_clients(server, 5);
     {
@@ -314,7 +319,7 @@ TEST_CASE("when a shortage is over, the server sleeps as deeply as before",
 }
 
 TEST_CASE("five hundred clients at once are served, each with its own bytes",
-          "[contract][wire][from-08]") {
+          "[contract][wire][from-nonblocking]") {
     const Server server;
     std::vector<Client> clients;
     for (unsigned i = 0; i < 500; ++i) {
@@ -328,13 +333,13 @@ TEST_CASE("five hundred clients at once are served, each with its own bytes",
     }
 }
 
-TEST_CASE("ten thousand clients are served at once", "[contract][wire][from-12]") {
+TEST_CASE("ten thousand clients are served at once", "[contract][wire][from-epoll]") {
     require_echoes_for_all_of(10000);
 }
 
 TEST_CASE(
     "without memory for one more client, those who are there are served, and the next one later",
-    "[contract][from-15]") {
+    "[contract][from-coroutines]") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     SKIP("a sanitizer has no answer to a shortage of memory but to end the program");
 #endif

@@ -54,7 +54,7 @@ void try_an_echo(const Server& server) {
 }  // namespace
 
 TEST_CASE("a server that lacks descriptors at its start says so, and announces nothing",
-          "[contract][from-02]") {
+          "[contract][from-robust]") {
     for (rlim_t limit = 4; limit <= 12; ++limit) {
         CAPTURE(limit);
         Program server(chapter_under_test().server, {.max_descriptors = limit});
@@ -73,7 +73,7 @@ TEST_CASE("a server that lacks descriptors at its start says so, and announces n
         client.send("hello");
         wait_until("a client is served, since there are descriptors now", [&] {
             server.limit(RLIMIT_NOFILE,
-                         64);  // Each time: chapter 05 may be starting workers still.
+                         64);  // Each time: `prefork` may be starting workers still.
             return client.has_input();
         });
         REQUIRE(client.receive(5) == "hello");
@@ -81,7 +81,7 @@ TEST_CASE("a server that lacks descriptors at its start says so, and announces n
 }
 
 TEST_CASE("an allocation that fails when a client comes costs that client at the most",
-          "[contract][from-02]") {
+          "[contract][from-robust]") {
     require_failing_allocations();
     const Server server({.allocations_can_fail = true});
     require_echo(server);
@@ -102,7 +102,7 @@ TEST_CASE("an allocation that fails when a client comes costs that client at the
 }
 
 TEST_CASE("as long as accept() may not be called, a server neither ends nor spins",
-          "[contract][from-02][system-calls][sleeps]") {
+          "[contract][from-robust][system-calls][sleeps]") {
     require_strace();
     const Server server;
     const FaultInjection forbidden(server, accepting + ":error=EPERM");
@@ -113,7 +113,7 @@ TEST_CASE("as long as accept() may not be called, a server neither ends nor spin
 }
 
 TEST_CASE("connections that fail again and again as they are accepted keep no other client waiting",
-          "[contract][from-08][system-calls]") {
+          "[contract][from-nonblocking][system-calls]") {
     require_strace();
     const Server server;
     Client client(server);

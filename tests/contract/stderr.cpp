@@ -37,7 +37,7 @@ std::size_t count_with_dropped(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a stderr that is not read holds nothing up, and what was dropped is counted",
-          "[contract][from-02][own-echo]") {
+          "[contract][from-robust][own-echo]") {
     require_io_uring();
     std::array<int, 2> ends{};
     check(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), "pipe2");
@@ -69,7 +69,7 @@ TEST_CASE("a stderr that is not read holds nothing up, and what was dropped is c
 }
 
 TEST_CASE("a terminal that has been stopped with Ctrl-S holds nothing up",
-          "[contract][from-02][own-echo]") {
+          "[contract][from-robust][own-echo]") {
     require_io_uring();
     const Fd terminal{check(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "posix_openpt")};
     check(::grantpt(terminal.get()), "grantpt");

@@ -1,4 +1,4 @@
-// From chapter 19 on: bytes are a value that owns its buffer, and an operation goes on until it is
+// From `multishot` on: bytes are a value that owns its buffer, and an operation goes on until it is
 // stopped.
 
 #include "buffers.hpp"

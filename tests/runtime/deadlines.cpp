@@ -1,4 +1,4 @@
-// From chapter 17 on: an operation can have a deadline, and can be cancelled.
+// From `deadlines` on: an operation can have a deadline, and can be cancelled.
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// From chapter 18 on: tasks have an owner that waits for them; the input of a socket and the queue
+// From `drain` on: tasks have an owner that waits for them; the input of a socket and the queue
 // of a listener can be ended from our side.
 
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-// From chapter 16 on: rings that are full, and what the kernel has in its hands.
+// From `io-uring` on: rings that are full, and what the kernel has in its hands.
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>

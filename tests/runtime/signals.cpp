@@ -1,4 +1,4 @@
-// Chapters 18 and 19: a signal can be awaited.
+// From `drain` on, until `per-core`: a signal can be awaited.
 
 #include "signals.hpp"
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 /// One chapter of the series.
 struct Chapter {
@@ -21,6 +22,14 @@ const Chapter& chapter_under_test();
 /// The executable that the environment variable SERVER names in the place of the chapter's own;
 /// empty when it names none.
 std::string server_of_the_learner();
+
+/// Whether the chapter under test has a thing, by what the CMakeLists.txt of the chapters declare:
+/// `liburing`, `buffers`. False in the tests of a tool.
+bool chapter_has(std::string_view thing);
+
+/// What the build knows of the chapter under test: the name of its neighbour and its things, apart
+/// by blanks. support/this_chapter.cpp tells it, before main() begins.
+bool note_chapter(std::string_view before, std::string_view things);
 
 /// Its neighbour, on which a `why` scenario must end badly.
 const Chapter& chapter_before();

@@ -10,9 +10,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { listChapters } from '../chapters.mjs';
+import { listChapters, renameServers, withoutNumber } from '../chapters.mjs';
 import { allowedProcessors, describeMachine, maxDescriptors, versionOf } from './lib/machine.mjs';
-import { baseline, commandOf, cutClients, cutToLimits, grouped, loadIds, makePlan, peers, quick, steps, thorough } from './lib/plan.mjs';
+import { baselineName, commandOf, cutClients, cutToLimits, grouped, isBaseline, loadIds, makePlan, peers, quick, steps, thorough } from './lib/plan.mjs';
 import { makeResults, verdictOf } from './lib/results.mjs';
 import { printResults } from './lib/tables.mjs';
 
@@ -47,7 +47,7 @@ async function main(words) {
   const outcome = await runAll(toDo, store, options);
   const results = makeResults({
     machine: describeMachine(join(root, 'build')),
-    settings: { baseline, pairs: effort.pairs, slice_ms: effort.sliceMs },
+    settings: { baseline: fullName(baselineName), pairs: effort.pairs, slice_ms: effort.sliceMs },
     servers: servers.map(describeServer),
     loads: loads.filter(({ id }) => jobs.some((job) => job.load?.id === id)),
     leftOut: [...leftOut, ...outcome.failed],
@@ -99,7 +99,7 @@ function chooseServers({ servers: wanted }) {
   for (const name of wanted) {
     if (!here.includes(name)) throw new UsageError(`there is no server '${name}' here; there are: ${here.join(' ')}`);
   }
-  return here.filter((name) => name === baseline || wanted.includes(name));
+  return here.filter((name) => isBaseline(name) || wanted.includes(name));
 }
 
 // What is published is a whole run of today's programs.
@@ -108,6 +108,11 @@ function refusePart(missing, options) {
   if (missing.length > 0) {
     throw new UsageError(`${missing.length} measurements of this build are missing, ${missing[0].id} for one: run ./learn bench, then publish`);
   }
+}
+
+// A chapter's name with its number; the name of anything else, or of a chapter that is not there, as it is.
+function fullName(name) {
+  return listChapters(root).find((chapter) => withoutNumber(chapter) === name) ?? name;
 }
 
 function listKnobs() {
@@ -120,13 +125,13 @@ function listKnobs() {
     const field = (key) => new RegExp(`^${key}: (.*)$`, 'm').exec(header)?.[1];
     return {
       name: name.slice(0, -'.patch'.length),
-      chapter: field('Chapter'),
+      chapter: fullName(field('Chapter')),
       title: field('Title'),
       processors: field('Processors').split(' ').filter((number) => number === 'one' || allowedProcessors().length > 1),
       loads: chooseLoads((field('Loads') ?? '64B-50').split(' ')),
     };
   });
-  return [...steps.map((step) => ({ ...step, processors: ['one'], loads: chooseLoads(step.loads) })), ...knobs];
+  return [...steps.map((step) => ({ ...step, name: fullName(step.name), chapter: fullName(step.chapter), processors: ['one'], loads: chooseLoads(step.loads) })), ...knobs];
 }
 
 function announce({ jobs, toDo, cuts, servers, options }) {
@@ -202,7 +207,7 @@ function commandLineOf(job, options) {
   const core = options.core === undefined ? [] : ['--core', options.core];
   const server = job.server && commandOf(bin, job.server, job.load?.connections ?? job.connections ?? job.clients ?? 1);
   switch (job.kind) {
-    case 'compare': return [`${bin}/compare`, commandOf(bin, baseline), server, ...compareWords(job), ...core];
+    case 'compare': return [`${bin}/compare`, commandOf(bin, fullName(baselineName)), server, ...compareWords(job), ...core];
     case 'knob': return [`${bin}/compare`, `${bin}/${job.knob.chapter}`, knobPath(job), ...compareWords(job), ...(job.processors === 'two' ? ['--cores', allowedProcessors().slice(0, 2).join()] : core)];
     case 'count': return [`${bin}/count-per-message`, server, '--connections', String(job.connections)];
     case 'memory': return [`${bin}/compare`, server, '--memory', String(job.clients), ...core];
@@ -278,7 +283,7 @@ function fingerprintOf(job, options) {
   const hash = createHash('sha256');
   const { seconds, ...settings } = job;
   hash.update(JSON.stringify(settings)).update(describeMachine(join(root, 'build')).kernel);
-  const against = `${bin}/${job.knob?.chapter ?? baseline}`;
+  const against = `${bin}/${job.knob?.chapter ?? fullName(baselineName)}`;
   const programs = [commandLineOf(job, options)[0], against, `${bin}/${job.server}`];
   if (job.knob) programs.push(`tests/bench/knobs/${job.server}.patch`);
   for (const program of programs) hash.update(digestOf(program));
@@ -298,7 +303,8 @@ function digestOf(path) {
 function writeResults(results, options) {
   const target = options.publish ? join(root, 'docs/measurements') : folder;
   const file = join(target, options.quick ? 'quick.json' : 'results.json');
-  writeFileSync(file, formatResults(results));
+  const numberless = { ...results, servers: results.servers.map((server) => (server.kind === 'chapter' ? { ...server, label: server.label.replace(/^\d\d /, '') } : server)) };
+  writeFileSync(file, formatResults(renameServers(numberless, withoutNumber)));
   say(`the figures: ${relative(process.cwd(), file)}`);
 }
 

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { listChapters } from '../chapters.mjs';
 import { Problem } from '../docs/lib/problem.mjs';
 import { Results, resultsPath } from '../docs/lib/results.mjs';
 import { names } from './plots/names.mjs';
@@ -27,7 +28,7 @@ async function main(words) {
   }
   const [path = join(root, resultsPath), folder = join(root, 'docs/measurements')] = words;
   const { drawPicture } = await import('./plots/pictures.mjs');
-  const results = new Results(readFileSync(path, 'utf8'), path);
+  const results = new Results(readFileSync(path, 'utf8'), path, listChapters(root));
   mkdirSync(folder, { recursive: true });
   let status = 0;
   for (const name of names) {

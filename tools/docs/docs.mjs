@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { BlockMaker, describeStaleFence } from './lib/blocks.mjs';
 import { checkCodeCoverage, checkDiffCoverage } from './lib/coverage.mjs';
 import { describeStaleFigures, FigureMaker } from './lib/figure-blocks.mjs';
-import { checkForm, checkPairs } from './lib/form.mjs';
+import { checkForm, checkPairs, isUnfinished } from './lib/form.mjs';
 import { LinkChecker } from './lib/links.mjs';
 import { MentionChecker } from './lib/mentions.mjs';
 import { Problem, Report } from './lib/problem.mjs';
@@ -41,6 +41,8 @@ Markers, each on its own line; the fence under one is written by sync:
   <!-- plot NAME -->                      a picture of it, which the next line shows
   <!-- test 03-fork "name" -->            demands that this test exists
   <!-- quiz --> ... <!-- /quiz -->        a question, its options and its answer
+  <!-- unfinished -->                     a chapter's text that is being written: its sections may be empty, and
+                                          DOCS_STRICT=1 refuses it
 
 Anchors:
   fn:echo  fn:Task::resume  fn:echo#2  fn:"echo(int fd"   a function with the comment above it
@@ -151,6 +153,7 @@ async function check(project, paths, options, report) {
       await checkPicture(project, document, marker, figures, report);
     }
     if (maker.neighbours) checkForm(document, maker.neighbours.previous === undefined, report);
+    checkFinished(document, report);
     links.check(document, report);
     report.guard(document.path, 1, () => mentions.check(document, report));
   }
@@ -193,6 +196,14 @@ async function makePicture(document, marker, figures, report) {
     report.add(document.path, marker.line, error.message);
     return undefined;
   }
+}
+
+// While the work goes on a text may be empty; what is shown to others is whole.
+function checkFinished(document, report) {
+  if (!isUnfinished(document)) return;
+  const [{ line }] = document.markersNamed('unfinished');
+  if (process.env.DOCS_STRICT === '1') report.add(document.path, line, 'this text is not finished; write it, and take the marker out');
+  else report.note(document.path, line, 'this text is not finished; tools/check refuses it');
 }
 
 function reportUnchecked(document, marker, reason, report) {

@@ -2,7 +2,7 @@
 # ./learn bench [SERVER...] [--quick] [--only WHAT] [--plan] [--report] [--fresh] [--core N]
 # Measure what an echo costs each chapter, and servers made with well-known libraries, on this machine.
 #
-# All are measured against chapter 12, in short slices in turn. It says what it will do and how long that takes:
+# All are measured against the chapter epoll, in short slices in turn. It says what it will do and how long that takes:
 # about an hour for everything. Ctrl-C ends it and keeps what has been measured; the same command goes on later.
 # A SERVER is a chapter, or one of the peers: peer-asio peer-libuv ... All by default.
 #

@@ -147,7 +147,9 @@ check_kernel() {
 
 # What the setting says is not all: a container's filter forbids io_uring without a word. So a ring is made.
 check_io_uring() {
-  local remedy="chapters 16 to 20 cannot run, and their tests are skipped" complaint status=0
+  local remedy without complaint status=0
+  without="the chapters from $(find_first_with . liburing) on cannot run, and their tests are skipped"
+  remedy=$without
   case $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null) in
     2) remedy="sysctl kernel.io_uring_disabled is 2, and 0 allows it" ;;
     1) remedy="sysctl kernel.io_uring_disabled is 1: only root and one group may; 0 allows it to all" ;;
@@ -157,7 +159,7 @@ check_io_uring() {
   case $status in
     0) report ok "io_uring, and you may use it" ;;
     1) report note "io_uring is forbidden here ($complaint): $remedy" ;;
-    3) report note "this kernel has no io_uring ($complaint): chapters 16 to 20 cannot run, and their tests are skipped" ;;
+    3) report note "this kernel has no io_uring ($complaint): $without" ;;
     *) report note "io_uring: without a compiler that works nobody can tell whether it is allowed here" ;;
   esac
 }

@@ -148,23 +148,14 @@ asks_for_help() { # COMMAND ARGUMENT...
 
 # --- Chapters -------------------------------------------------------------------------------------
 
-# Prints the names of the chapters. A chapter is a folder that declares itself: it is called NN-name, its
-# CMakeLists.txt calls add_chapter, and tests/chapters/NN-name.cpp has its tests. A backup, a note, a reader's own
-# folder beside the chapters is none. (cmake/chapters.cmake and tools/chapters.mjs hold the same rule.)
-list_chapters() {
-  local name
-  { grep -ls '^add_chapter(' chapters/*/CMakeLists.txt || true; } | while IFS=/ read -r _ name _; do
-    if [[ $name =~ ^[0-9][0-9]-[a-z0-9-]+$ && -e tests/chapters/$name.cpp ]]; then
-      printf '%s\n' "$name"
-    fi
-  done
-}
+# shellcheck source-path=SCRIPTDIR source=chapters.sh
+source tools/learn/chapters.sh
 
 # Prints the files of a chapter, by their names in its folder: CMakeLists.txt, the sources that this names, and the
 # headers that those include. What else lies there, such as an editor's backup, is not of the chapter.
 list_chapter_files() { # CHAPTER
   local folder=chapters/$1 file files=() seen=" " beside
-  mapfile -t files < <(sed -n 's/^add_chapter(\([^)]*\)).*/\1/p' "$folder/CMakeLists.txt" 2>/dev/null | tr -s ' ' '\n')
+  mapfile -t files < <(list_sources "$folder")
   while ((${#files[@]})); do
     file=${files[0]}
     files=("${files[@]:1}")

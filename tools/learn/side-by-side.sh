@@ -21,6 +21,9 @@ print_side_by_side() { # COLUMNS, the diff on stdin
     !inside { next }
     /^-/ { went[++went_count] = substr($0, 2); next }
     /^\+/ { came[++came_count] = substr($0, 2); next }
+    # What has moved has nothing beside it.
+    /^</ { flush_change(); print_row(substr($0, 2), "", "m", old++, ""); next }
+    /^>/ { flush_change(); print_row("", substr($0, 2), "m", "", new++); next }
     /^ / { flush_change(); print_row(substr($0, 2), substr($0, 2), " ", old++, new++) }
     END { flush_change() }
 
@@ -42,6 +45,8 @@ print_side_by_side() { # COLUMNS, the diff on stdin
         r = sprintf("%4s ", i == 1 ? right_number : "") (i <= rights ? right_rows[i] : "")
         if (mark ~ /[|<]/) l = paint(31, l)
         if (mark ~ /[|>]/) r = paint(32, r)
+        if (mark == "m" && left_number != "") l = paint(35, l)
+        if (mark == "m" && right_number != "") r = paint(36, r)
         r = l " " mark " " r
         sub(/ +$/, "", r)
         print r

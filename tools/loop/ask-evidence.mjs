@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { listChapters, withoutNumber } from '../chapters.mjs';
 import { findItems } from '../docs/lib/cpp-ranges.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
 import { runProgram } from './run-program.mjs';
@@ -14,10 +15,14 @@ const noise = /^(Filters: |Randomness seeded to: |Run with -\? for options|~+$|.
 
 /** The names of the tests that a chapter may have, as its sources tell them: its own, the contract's, the runtime's. */
 export function listTests(root, chapter) {
+  const chapters = listChapters(root);
+  const begun = new Set(chapters.slice(0, chapters.indexOf(chapter) + 1).map(withoutNumber));
+  // A part of the contract that begins with a later chapter is tagged with its name.
+  const holds = (head) => [...head.matchAll(/\[from-([a-z0-9-]+)\]/g)].every(([, name]) => begun.has(name));
   const shared = ['tests/contract', 'tests/runtime'].flatMap((folder) => (existsSync(join(root, folder))
     ? readdirSync(join(root, folder)).filter((name) => name.endsWith('.cpp')).sort().map((name) => `${folder}/${name}`) : []));
   return [`tests/chapters/${chapter}.cpp`, ...shared].map((path) => readFileSync(join(root, path), 'utf8')).filter((text) => fitsChapter(root, chapter, text))
-    .flatMap(findItems).filter(({ kind, head }) => kind === 'test' && Number(/\[from-(\d\d)\]/.exec(head)?.[1] ?? 0) <= Number(chapter.slice(0, 2)))
+    .flatMap(findItems).filter(({ kind, head }) => kind === 'test' && holds(head))
     .map(({ name }) => name);
 }
 

@@ -76,8 +76,11 @@ async function showDiff(scope, root, chapter, warn) {
 
 export function splitDiff(text) {
   const lines = text.trimEnd().split('\n');
+  // The head: how much has changed, what has only moved, and the list of the files, of which the pieces tell enough.
+  const end = lines.includes('') ? lines.indexOf('') : lines.length;
+  const moved = lines.slice(0, end).find((line) => line.includes(' moved: < '));
   const pieces = [];
-  for (const line of lines.slice(1)) {
+  for (const line of lines.slice(end + 1)) {
     const [, name, isNew, isGone] = /^(\S+) \(\+\d+ -\d+(?:(, new)|(, gone))?\)$/.exec(line) ?? [];
     if (name !== undefined) pieces.push({ title: name, isNew: Boolean(isNew), isGone: Boolean(isGone), lines: [] });
     else if (pieces.length > 0) pieces.at(-1).lines.push(line);
@@ -88,6 +91,7 @@ export function splitDiff(text) {
   const shown = pieces.filter(({ isNew }) => !isNew).map(({ title, isGone, lines: diff }) => ({
     title: isGone ? `${title}, which is gone` : title, text: fence(trimBlank(diff), 'diff'),
   }));
+  if (moved && shown.length > 0) shown.unshift({ title: 'what has moved', text: `${moved}.` });
   if (fresh.length > 0) shown.push({ title: 'new files', text: `New, and whole in the code: ${fresh.join(', ')}.` });
   return shown;
 }

@@ -1,6 +1,11 @@
 // What is to be measured: the loads, the servers, and which server can bear which load.
 
-export const baseline = '12-epoll';
+import { withoutNumber } from '../../chapters.mjs';
+
+// Chapters stand here without their numbers.
+export const baselineName = 'epoll';
+
+export const isBaseline = (server) => withoutNumber(server) === baselineName;
 
 // How thorough a run is. A pair is a slice on each of two servers; as many pairs again are the null.
 export const thorough = { pairs: 14, sliceMs: 250, idleSteps: [0, 10, 100, 1000, 3000, 10000], counted: [1, 50, 1000], memory: [1000, 10000], nops: 41 };
@@ -61,28 +66,28 @@ const worker = 'needs as many workers as there are clients: look at 1,000';
 
 // What stands in the way of a load, by the server; nothing where it can bear it.
 const hindrances = {
-  '01-iterative': (load) => (load.connections > 1 && !load.reconnects ? one : undefined),
-  '02-robust': (load) => (load.connections > 1 && !load.reconnects ? one : undefined),
-  '03-fork': (load) => (load.connections > 1000 ? process : undefined),
-  '04-exec': (load) => (load.connections > 1000 ? process : undefined),
-  '05-prefork': (load) => (load.connections > 1000 ? worker : undefined),
-  '07-thread-pool': (load) => (load.connections > 1000 ? worker : undefined),
-  '09-select': (load) => (load.connections > 1000 ? 'select() watches descriptors below 1,024 alone' : undefined),
+  iterative: (load) => (load.connections > 1 && !load.reconnects ? one : undefined),
+  robust: (load) => (load.connections > 1 && !load.reconnects ? one : undefined),
+  fork: (load) => (load.connections > 1000 ? process : undefined),
+  exec: (load) => (load.connections > 1000 ? process : undefined),
+  prefork: (load) => (load.connections > 1000 ? worker : undefined),
+  'thread-pool': (load) => (load.connections > 1000 ? worker : undefined),
+  select: (load) => (load.connections > 1000 ? 'select() watches descriptors below 1,024 alone' : undefined),
   'peer-socat': (load) => (load.connections > 1000 ? process : undefined),
 };
 
 // Those that cannot be measured with clients who stay and do nothing.
 const keepNobodyIdle = {
-  '01-iterative': one,
-  '02-robust': one,
-  '05-prefork': 'serves as many clients at a time as it has workers',
-  '07-thread-pool': 'serves as many clients at a time as it has threads',
+  iterative: one,
+  robust: one,
+  prefork: 'serves as many clients at a time as it has workers',
+  'thread-pool': 'serves as many clients at a time as it has threads',
 };
 
 // What a chapter changed, measured against the one before it: what looks small beside the baseline.
 export const steps = [
-  { name: '15-coroutines', chapter: '14-reactor', title: 'coroutines in the place of callbacks: chapter 15', loads: ['64B-50', '64B-1000'] },
-  { name: '19-multishot', chapter: '18-drain', title: 'multishot receives and lent buffers: chapter 19', loads: ['64B-50', '64B-1000', '64K-50'] },
+  { name: 'coroutines', chapter: 'reactor', title: 'coroutines in the place of callbacks', loads: ['64B-50', '64B-1000'] },
+  { name: 'multishot', chapter: 'drain', title: 'multishot receives and lent buffers', loads: ['64B-50', '64B-1000', '64K-50'] },
 ];
 
 export const peers = [
@@ -95,18 +100,19 @@ export const peers = [
 ];
 
 export function hindranceOf(server, load) {
-  return hindrances[server]?.(load);
+  return hindrances[withoutNumber(server)]?.(load);
 }
 
 export function hindranceOfIdle(server) {
-  return keepNobodyIdle[server];
+  return keepNobodyIdle[withoutNumber(server)];
 }
 
 // The command that starts a server for so many clients at once.
 export function commandOf(bin, server, connections) {
   const path = `${bin}/${server}`;
-  if (server === '05-prefork' || server === '07-thread-pool') return `${path} --workers ${connections}`;
-  if (server === '20-per-core') return `${path} --workers 1`;
+  const name = withoutNumber(server);
+  if (name === 'prefork' || name === 'thread-pool') return `${path} --workers ${connections}`;
+  if (name === 'per-core') return `${path} --workers 1`;
   return path;
 }
 
@@ -119,7 +125,7 @@ export function makePlan({ servers, loads, knobs, effort, only, isWhole = true }
   const leftOut = [];
   const isWanted = (kind) => only.length === 0 || only.includes(kind);
   for (const load of loads) {
-    for (const server of servers.filter((id) => id !== baseline && isWanted(load.id))) {
+    for (const server of servers.filter((id) => !isBaseline(id) && isWanted(load.id))) {
       const why = hindranceOf(server, load);
       if (why) leftOut.push({ server, load: load.id, why });
       else jobs.push(compareJob(`${server}.${load.id}`, { server, load, effort }));
@@ -179,9 +185,10 @@ function knobJobs(knob, effort) {
 
 function idleSeconds(server, effort) {
   const most = Math.max(...effort.idleSteps);
-  // A round of 08 asks everybody, so with each client that connects the next one takes longer; 04 starts a program.
-  const connecting = { '03-fork': most / 400, '04-exec': most / 300, '08-nonblocking': (most / 1600) ** 2, 'peer-socat': most / 400 };
-  return 1 + effort.idleSteps.length * 0.7 + (connecting[server] ?? most / 4000);
+  // A round of `nonblocking` asks everybody, so with each client that connects the next one takes longer; `exec` starts
+  // a program.
+  const connecting = { fork: most / 400, exec: most / 300, nonblocking: (most / 1600) ** 2, 'peer-socat': most / 400 };
+  return 1 + effort.idleSteps.length * 0.7 + (connecting[withoutNumber(server)] ?? most / 4000);
 }
 
 export function grouped(number) {

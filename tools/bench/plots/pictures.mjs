@@ -3,6 +3,7 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { formatCount, formatNumber } from '../../docs/lib/figures.mjs';
+import { withoutNumber } from '../../chapters.mjs';
 import { Problem } from '../../docs/lib/problem.mjs';
 import { chooseRows, formatBytes, panelTitles, ratioDomain, ratioPoints, ratioTicks, roundTicks, shortLabel, spreadLabels } from './shape.mjs';
 import { colours, finishSvg } from './svg.mjs';
@@ -13,7 +14,7 @@ const rowHeight = 19;
 const labelWidth = 118;
 
 const pictures = {
-  ratio: { draw: drawRatio, title: 'Processor time of the server for an echo of 64 bytes, by that of chapter 12' },
+  ratio: { draw: drawRatio, title: 'Processor time of the server for an echo of 64 bytes, by that of chapter BASELINE' },
   sizes: { draw: drawSizes, title: 'Processor time of the server for an echo at 50 connections, by the size of a message' },
   visits: { draw: drawVisits, title: 'Processor time of the server for a visit: connect, one echo, close' },
   idle: { draw: drawIdle, title: 'Processor time of the server for an echo, beside clients that say nothing' },
@@ -26,7 +27,8 @@ const pictures = {
 export function drawPicture(name, results) {
   const { draw, title } = pictures[name];
   const { drawing, description } = draw(results);
-  return finishSvg(drawing, name, title, description);
+  const [number] = results.baseline.label.split(' ');
+  return finishSvg(drawing, name, ...[title, description].map((text) => text.replaceAll('BASELINE', number)));
 }
 
 function render(options) {
@@ -48,8 +50,8 @@ const axisOfRows = () => Plot.axisY({ anchor: 'left', label: null, tickSize: 0, 
 const titlesOfPanels = () => Plot.axisFx({ anchor: 'top', label: null, fontSize: 12.5, tickSize: 0, tickPadding: 10 });
 
 const ratioReading =
-  'One row for each server, one column for each load. A dot is the median of the ratios to chapter 12, the bar through it the 95% interval; ' +
-  'the grey band behind it is the null, by how much chapter 12 seems to differ from itself. ' +
+  'One row for each server, one column for each load. A dot is the median of the ratios to chapter BASELINE, the bar through it the 95% interval; ' +
+  'the grey band behind it is the null, by how much chapter BASELINE seems to differ from itself. ' +
   'Blue: costs less. Orange: costs more. A grey dot: the bar touches the band, and no difference is shown.';
 
 function drawRatio(results) {
@@ -114,20 +116,21 @@ function drawRatios(results, loadIds) {
 
 // Those who ask about everybody, and those who are told; the strokes tell apart who would share a colour.
 const idleLines = [
-  { id: '08-nonblocking', label: '08 nonblocking', colour: colours.more, dash: '2 4' },
-  { id: '09-select', label: '09 select', colour: colours.more, dash: '8 4' },
-  { id: '10-poll', label: '10 poll', colour: colours.more },
-  { id: '11-signal-driven', label: '11 signals', colour: colours.less, dash: '2 4' },
-  { id: '12-epoll', label: '12 epoll', colour: colours.less },
-  { id: '16-io-uring', label: '16 io_uring', colour: colours.less, dash: '8 4' },
+  { name: 'nonblocking', label: 'nonblocking', colour: colours.more, dash: '2 4' },
+  { name: 'select', label: 'select', colour: colours.more, dash: '8 4' },
+  { name: 'poll', label: 'poll', colour: colours.more },
+  { name: 'signal-driven', label: 'signals', colour: colours.less, dash: '2 4' },
+  { name: 'epoll', label: 'epoll', colour: colours.less },
+  { name: 'io-uring', label: 'io_uring', colour: colours.less, dash: '8 4' },
 ];
 
 function drawIdle(results) {
   const entries = results.list('idle');
   const lines = idleLines.flatMap((line) => {
-    const steps = entries.find(({ server }) => server === line.id)?.steps ?? [];
+    const entry = entries.find(({ server }) => withoutNumber(server) === line.name);
+    const steps = entry?.steps ?? [];
     // Those who are connected: a logarithm has no place for none.
-    return steps.length === 0 ? [] : [{ ...line, points: steps.map(({ idle, us_per_echo: us }) => ({ clients: idle + 1, us })) }];
+    return steps.length === 0 ? [] : [{ ...line, label: `${/^\d\d /.exec(results.server(entry.server).label) ?? ''}${line.label}`, points: steps.map(({ idle, us_per_echo: us }) => ({ clients: idle + 1, us })) }];
   });
   if (lines.length === 0) throw new Problem(`${results.path} has no idle clients of the chapters that this plot shows; take it out, or measure them`);
   const all = lines.flatMap(({ points }) => points);

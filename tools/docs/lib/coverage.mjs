@@ -36,7 +36,7 @@ export function checkDiffCoverage(project, document, maker, blocks, report) {
 function compareIfChanged(maker, file) {
   const { chapter, previous } = maker.neighbours;
   const { project } = maker;
-  const texts = [previous, chapter].map(({ folder }) => (project.isFile(`${folder}/${file}`) ? project.readText(`${folder}/${file}`) : undefined));
+  const texts = [previous, chapter].map(({ folder }) => (project.isFile(`${folder}/${file}`) ? project.readCode(`${folder}/${file}`) : undefined));
   const [oldLines, newLines] = texts.map((text) => text?.replace(/\r\n/g, '\n').replace(/\n$/, '') ?? '');
   return oldLines === newLines ? undefined : maker.diffOf(file);
 }

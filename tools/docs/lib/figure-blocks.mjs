@@ -23,7 +23,7 @@ export class FigureMaker {
   get results() {
     if (!this.#results) {
       if (!this.project.isFile(resultsPath)) throw new Problem(`there is no ${resultsPath}, from which these figures are made; make it with ./learn bench`);
-      this.#results = new Results(this.project.readText(resultsPath));
+      this.#results = new Results(this.project.readText(resultsPath), resultsPath, this.project.chapters.map(({ name }) => name));
     }
     return this.#results;
   }

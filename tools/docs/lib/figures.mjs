@@ -45,7 +45,8 @@ function makeChapter(results, _, { chapter, previous, link }) {
   if (!chapter) throw new Problem('only the text of a chapter (docs/NN-name.md) has figures of its chapter; name loads here');
   const { baseline } = results;
   const own = results.server(chapter.name);
-  const ids = [previous?.name, own.id, baseline.id].filter(Boolean);
+  // A chapter before that has come since the run has no figures.
+  const ids = [results.knows(previous?.name) && previous.name, own.id, baseline.id].filter(Boolean);
   const servers = [...new Set(ids)].map((id) => results.server(id));
   const loads = chapterLoads.map((id) => results.load(id));
   const clients = commonClients(results, servers);
@@ -253,7 +254,7 @@ function makeCoroutine(results) {
 function makeKnobs(results) {
   const rows = results.list('knobs').map((knob) => [
     knob.name,
-    knob.what,
+    describeKnob(results, knob),
     knob.against ? nameOf(results.server(knob.against)) : dash,
     `${results.load(knob.load).title}; ${knob.processors} processor${knob.processors === 'one' ? '' : 's'}`,
     formatRatio(knob.server_ratio, 3),
@@ -263,6 +264,12 @@ function makeKnobs(results) {
   ]);
   const text = 'The cost with the change, divided by that of the chapter as it is. The last column counts the load\'s part of the processor time in, and is judged by a null of its own.';
   return [...table(['knob', 'what is changed', 'in', 'load', 'the server alone', 'the null', 'verdict', 'server and load'], rows), '', ...paragraph(text)];
+}
+
+// A knob that is a whole chapter says which.
+function describeKnob(results, { name, what }) {
+  const chapter = results.list('servers').find(({ id, kind }) => id === name && kind === 'chapter');
+  return chapter ? `${what}: chapter ${chapter.id.slice(0, 2)}` : what;
 }
 
 // --- Circumstances ----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-// What a text names must exist: commands of ./learn, paths of the project, tests.
+// What a text names must exist: commands of ./learn, paths of the project, tests, chapters.
 
 import { readArguments } from './anchors.mjs';
+import { findLooseNumbers, findMentions, findWrongLinks } from './chapter-mentions.mjs';
 import { Problem } from './problem.mjs';
 
 const generatedMarkers = ['diff', 'file', 'code'];
@@ -18,6 +19,7 @@ export class MentionChecker {
   check(document, report) {
     this.#checkCommands(document, report);
     this.#checkTestMarkers(document, report);
+    this.#checkNumbers(document, report);
     for (const { text, line } of document.readInline().spans) {
       for (const path of findPaths(text)) {
         if (!this.project.exists(path)) report.add(document.path, line, `\`${path}\` does not exist; correct the path`);
@@ -38,6 +40,22 @@ export class MentionChecker {
         }
       }
     });
+  }
+
+  // The numbers of chapters, each in one of the forms that tools/insert-chapter knows.
+  #checkNumbers(document, report) {
+    const text = document.lines.join('\n');
+    const names = this.project.chapters.map(({ name }) => name);
+    if (names.length === 0) return;
+    const numbers = new Set(names.map((name) => name.slice(0, 2)));
+    const add = ({ start }, message) => report.add(document.path, text.slice(0, start).split('\n').length, message);
+    for (const mention of findMentions(text, names)) {
+      const number = mention.number.padStart(2, '0');
+      if (mention.form === 'bare') add(mention, `nobody sees that ${number} is a chapter, nor does tools/insert-chapter; write "chapter ${number}", or link it`);
+      else if (mention.form === 'chapter' && !numbers.has(number)) add(mention, `there is no chapter ${number}; the last is ${names.at(-1)}`);
+    }
+    for (const wrong of findWrongLinks(text)) add(wrong, `this link says ${wrong.number} and leads to ${wrong.target}; correct one of them`);
+    for (const loose of findLooseNumbers(text, names)) add(loose, `${loose.number} looks like a chapter, and tools/insert-chapter does not know it; write "chapter ${loose.number}", or link it`);
   }
 
   #isCommand(word) {

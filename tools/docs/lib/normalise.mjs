@@ -45,7 +45,7 @@ const rules = [
   // Names of sockets and pipes in /proc/PID/fd.
   [/\b(socket|pipe):\[\d+\]/g, '$1:[N]'],
 
-  // The buffer of cat, which chapter 04 starts: each release of it has its own idea.
+  // The buffer of cat, which `exec` starts: each release of it has its own idea.
   [/(?<=\bread\(0, .*)\b(?:65536|131072|262144)(?=\))/g, 'BUFFER'],
 
   // Columns are as wide as the widest number in them, and nobody sees blanks at the end.

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isChapterFile, listChapters } from '../../chapters.mjs';
+import { isChapterFile, listChapters, withoutDeclarations } from '../../chapters.mjs';
 import { findItems, splitLines } from './cpp-ranges.mjs';
 import { decodeUtf8, Document } from './markdown.mjs';
 import { Problem } from './problem.mjs';
@@ -63,8 +63,14 @@ export class Project {
   // A source file as {path, lines, items}; the items are found when first asked for, because a text
   // anchor does not need them and a file with unbalanced braces has none.
   readSource(path) {
-    if (!this.#sources.has(path)) this.#sources.set(path, makeSource(path, this.readText(path)));
+    if (!this.#sources.has(path)) this.#sources.set(path, makeSource(path, this.readCode(path)));
     return this.#sources.get(path);
+  }
+
+  // What a chapter declares for its tests is none of its server's code.
+  readCode(path) {
+    const text = this.readText(path);
+    return /^chapters\/[^/]+\/CMakeLists\.txt$/.test(path) ? withoutDeclarations(text) : text;
   }
 
   // The chapter of docs/NN-name.md: {chapter, previous}; previous is undefined for the first one.

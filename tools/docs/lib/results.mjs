@@ -1,5 +1,6 @@
 // The published run: what docs/measurements/results.json holds, and what may be said of it.
 
+import { renameServers, withoutNumber } from '../../chapters.mjs';
 import { Problem } from './problem.mjs';
 
 export const resultsPath = 'docs/measurements/results.json';
@@ -20,10 +21,11 @@ export function judge(ratio, nullRatio) {
 }
 
 export class Results {
-  // `text` is the file's; `path` is named where something is wrong with it.
-  constructor(text, path = resultsPath) {
+  // `text` is the file's; `path` is named where something is wrong with it. In the file a chapter has no number;
+  // of `chapters`, the names of all, it gets the one that it has today, in its label, too.
+  constructor(text, path = resultsPath, chapters = []) {
     this.path = path;
-    this.data = parse(text, path);
+    this.data = addNumbers(parse(text, path), chapters);
     if (this.data?.format !== 1) throw new Problem(`${path} has the format ${JSON.stringify(this.data?.format)}, this tool reads 1; ${remake}`);
     for (const { server, load, wrong_bytes } of [...this.#optional('against_baseline'), ...this.#optional('counted')]) {
       if (wrong_bytes > 0) throw new Problem(`${path}: ${server} sent ${wrong_bytes} wrong bytes${load ? ` at ${load}` : ''}, and what a wrong echo costs is nobody's business; mend the server and measure again`);
@@ -60,8 +62,12 @@ export class Results {
     return [...chapters, ...servers.filter(({ kind }) => kind !== 'chapter')];
   }
 
+  knows(id) {
+    return this.list('servers').some((other) => other.id === id);
+  }
+
   server(id) {
-    const server = this.list('servers').find((other) => other.id === id);
+    const server = this.list('servers').find((other) => other.id === id || withoutNumber(other.id) === id);
     if (!server) throw new Problem(`${this.path} knows no server "${id}"; ${remake}`);
     return server;
   }
@@ -90,6 +96,15 @@ export class Results {
   whyLeftOut(serverId, loadId) {
     return this.#optional('left_out').find(({ server, load }) => server === serverId && load === loadId)?.why;
   }
+}
+
+function addNumbers(data, chapters) {
+  if (chapters.length === 0 || data === null || !Array.isArray(data.servers)) return data;
+  const fullNames = new Map(chapters.map((name) => [withoutNumber(name), name]));
+  const numbered = renameServers(data, (id) => fullNames.get(id) ?? id);
+  const isNumbered = ({ kind, id }, index) => kind === 'chapter' && id !== data.servers[index].id;
+  numbered.servers = numbered.servers.map((server, index) => (isNumbered(server, index) ? { ...server, label: `${server.id.slice(0, 2)} ${server.label}` } : server));
+  return numbered;
 }
 
 function parse(text, path) {

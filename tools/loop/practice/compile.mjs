@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readSources } from '../../chapters.mjs';
 import { Problem } from '../../observe/problem.mjs';
 import { build } from '../build.mjs';
 import { explainErrors, readText, writeWhole } from './files.mjs';
@@ -42,7 +43,8 @@ const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
 /** The shell's words that compile and link the copy, up to `-o`; to be run in build/. */
 export function makeCommand(copy) {
   const { chapter } = copy.task;
-  const sources = /^add_chapter\(([^)]*)\)/m.exec(copy.now.get('CMakeLists.txt') ?? '')?.[1].trim().split(/\s+/) ?? ['server.cpp'];
+  const named = readSources(copy.now.get('CMakeLists.txt') ?? '');
+  const sources = named.length > 0 ? named : ['server.cpp'];
   const missing = sources.find((name) => !existsSync(join(copy.folder, name)));
   if (missing) throw new Problem(`there is no ${copy.pathOf(missing)} any more; as it was given it is in ${copy.pathOf(`.practice/given/${missing}`)}`);
   // Warnings are shown, and stop nobody who is looking for a bug.

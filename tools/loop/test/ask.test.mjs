@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { estimateTokens, fence, fitPrompt } from '../ask-prompt.mjs';
+import { splitDiff } from '../ask-material.mjs';
 import { modes } from '../ask-modes.mjs';
 import { Fixture } from './ask-fixture.mjs';
 
@@ -228,4 +229,12 @@ test('Ctrl-C ends it, with what it has started, and no half of a prompt is writt
 
 test('help says that no model was tried', () => {
   assert.match(fixture.read('tools/learn/ask.sh'), /No model was tried/);
+});
+
+test('of a diff the prompt has a piece for each file, and says what the marks of moved lines mean', () => {
+  const text = '01-one → 02-two: +3 -2 lines\n1 line of these has moved: < where it stood, > where it stands now\n  server.cpp  changed +1 -1\n  new.hpp  new +2 -0, 1 moved here\n\n'
+    + 'server.cpp (+1 -1)\n--- 01-one/server.cpp\n+++ 02-two/server.cpp\n@@ -1 +1 @@\n<int a;\n+int b;\n\nnew.hpp (+2 -0, new)\n--- /dev/null\n+++ 02-two/new.hpp\n@@ -0,0 +1,2 @@\n>int a;\n+int c;\n';
+  assert.deepEqual(splitDiff(text).map((piece) => [piece.title, piece.text.split('\n')[0]]), [
+    ['what has moved', '1 line of these has moved: < where it stood, > where it stands now.'], ['server.cpp', '```diff'], ['new files', 'New, and whole in the code: new.hpp.']]);
+  assert.deepEqual(splitDiff('01-one → 02-two: +0 -0 lines\n'), []);
 });
