@@ -25,7 +25,7 @@ copy_chapter() {
 compile_chapter() {
     local libraries=() sources=()
     # Those that its CMakeLists.txt names: what else lies in the folder is not of the chapter.
-    mapfile -t sources < <(list_sources "$3/chapters/$2" | sed "s,^,$3/chapters/$2/,")
+    mapfile -t sources < <(list_declared_sources "$3/chapters/$2" | sed "s,^,$3/chapters/$2/,")
     if has_thing "$1" "$2" liburing; then
         libraries=(-luring)
     fi

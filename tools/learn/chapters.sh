@@ -26,7 +26,7 @@ full_name() { # ROOT NAME
 }
 
 # Prints the files that a chapter's CMakeLists.txt names, a line each.
-list_sources() { # FOLDER
+list_declared_sources() { # FOLDER
   sed -n 's/^add_chapter(\([^)]*\).*/\1/p' "$1/CMakeLists.txt" 2>/dev/null |
     sed -E 's/(^|[[:space:]])(BEGINS|ENDS)([[:space:]].*|$)//' | tr -s '[:space:]' '\n' | sed '/^$/d'
 }

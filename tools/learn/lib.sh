@@ -155,7 +155,7 @@ source tools/learn/chapters.sh
 # headers that those include. What else lies there, such as an editor's backup, is not of the chapter.
 list_chapter_files() { # CHAPTER
   local folder=chapters/$1 file files=() seen=" " beside
-  mapfile -t files < <(list_sources "$folder")
+  mapfile -t files < <(list_declared_sources "$folder")
   while ((${#files[@]})); do
     file=${files[0]}
     files=("${files[@]:1}")
