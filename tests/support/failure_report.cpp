@@ -72,12 +72,16 @@ public:
         const std::string number = std::to_string(chapter_under_test().number);
         const std::string there = words_for_the_server();
         const auto& tags = stats.testInfo->tags;
-        const bool is_on_the_wire =
-            std::find(tags.begin(), tags.end(), Catch::Tag("wire")) != tags.end();
-        std::cout << "see it happen: ./learn trace " << number << there
-                  << "\nonly this test: ./learn test " << number << " -R '"
+        const auto has_tag = [&tags](const char* tag) {
+            return std::find(tags.begin(), tags.end(), Catch::Tag(tag)) != tags.end();
+        };
+        std::cout << "see it happen: ./learn trace " << number << there << "\n";
+        if (has_tag("exercise")) {
+            return;  // It is hidden from ./learn test.
+        }
+        std::cout << "only this test: ./learn test " << number << " -R '"
                   << quote_for_shell(stats.testInfo->name) << "'" << there
-                  << (asks_for_the_wire(there) && !is_on_the_wire ? " --all" : "") << "\n";
+                  << (asks_for_the_wire(there) && !has_tag("wire") ? " --all" : "") << "\n";
     }
 };
 

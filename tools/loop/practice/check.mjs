@@ -2,17 +2,22 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Problem } from '../../observe/problem.mjs';
 import { build } from '../build.mjs';
 import { warnOfChanges } from './begin.mjs';
 import { chooseNext } from './choose.mjs';
 import { compile } from './compile.mjs';
-import { askAllTests, askOneTest, findComplaint } from './examine.mjs';
+import { askAllTests, askOneTest, escapeName, findComplaint } from './examine.mjs';
 import { printReversed } from './patch.mjs';
 
 const numberOf = (chapter) => Number(chapter.slice(0, 2));
 const quote = (name) => `'${name.replaceAll("'", "'\\''")}'`;
+
+/** What the learner types to read all that the test says. An exercise's test is hidden, and ./learn test does not know it. */
+const commandOf = (root, { kind, chapter, test }, server) => (kind === 'exercise'
+  ? `SERVER=${quote(relative(root, server))} build/bin/${chapter}-tests ${quote(escapeName(test))}`
+  : `./learn test ${numberOf(chapter)} --practice -R ${quote(test)}`);
 
 export async function check(context, copy) {
   const { root, scope, talk } = context;
@@ -29,7 +34,7 @@ export async function check(context, copy) {
     talk.say(`${talk.paint('red', 'still failing:')} ${task.test}`);
     const complaint = findComplaint(output);
     if (complaint !== '') talk.show(complaint.split('\n').map((line) => `  ${line}`.trimEnd()).join('\n'));
-    talk.show(`all that it says: ./learn test ${numberOf(task.chapter)} --practice -R ${quote(task.test)}`);
+    talk.show(`all that it says: ${commandOf(root, task, server)}`);
     if (isImpatient(output)) sayPatience(talk);
     process.exitCode = 1;
     return;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { Problem, Unavailable } from '../../observe/problem.mjs';
 import { runGroup } from './run-group.mjs';
 
-// Without these Catch2 takes a name for a pattern, or for several.
-const escapeName = (name) => name.replace(/[\\,[]/g, '\\$&');
+/** A test's name as Catch2 takes it: without these it takes a name for a pattern, or for several. */
+export const escapeName = (name) => name.replace(/[\\,[]/g, '\\$&');
 
 const environmentFor = (server) => ({ ...process.env, SERVER: server, SERVER_WORDS: '--practice' });
 

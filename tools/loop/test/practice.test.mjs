@@ -64,7 +64,10 @@ withProject('an exercise fails until it is done, and a solution is shown to thos
   assert.equal(project.read('practice/03-fork-say-goodbye/server.cpp'), project.read('chapters/03-fork/server.cpp'));
   assert.match((await project.practice(['guess', 'server.cpp:1', 'x'])).err, /has no planted bug to guess at/);
   project.change('practice/03-fork-say-goodbye/server.cpp', 'hello', 'hello and good bye');
-  assert.match((await project.practice(['check'])).out, /^still failing: it says goodbye\n/);
+  const failing = (await project.practice(['check'])).out;
+  assert.match(failing, /^still failing: it says goodbye\n/);
+  const [, command] = failing.match(/^all that it says: (SERVER='[^']+' build\/bin\/03-fork-tests 'it says goodbye')$/m) ?? [];
+  assert.ok(command, `a command for a test that ./learn test does not know: ${failing}`);
   project.change('practice/03-fork-say-goodbye/server.cpp', 'good bye', 'goodbye');
   const done = await project.practice(['check'], { input: 'Two words.\ny\n' });
   assert.match(done.out, /done, and all 2 tests of 03-fork pass\./);
