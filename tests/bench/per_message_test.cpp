@@ -46,8 +46,8 @@ TEST_CASE("calls and allocations are counted for the messages of the load and fo
         allocating_server() + " main", {.connections = 1}, std::chrono::milliseconds{50});
     REQUIRE(counts.wrong_bytes == 0);
     REQUIRE(counts.allocations == 7 * counts.messages);
-    // A read and a send each. The server waits in its first read while strace attaches: strace sees that read begin
-    // again, or the first message comes before, and it sees nothing of it.
+    // A read and a send each. The server waits in its first read while strace attaches: strace sees
+    // that read begin again, or the first message comes before, and it sees nothing of it.
     REQUIRE(counts.calls + 1 >= 2 * counts.messages);
     REQUIRE(counts.calls <= 2 * counts.messages + 1);
 }
