@@ -67,6 +67,7 @@ private:
 void start_workers(int count, const std::shared_ptr<ClientQueue>& queue);
 void serve(const Fd& listener, ClientQueue& queue);
 Client accept_client(const Fd& listener);
+void add_client(Client client, ClientQueue& queue);
 void serve_client(const Client& client);
 void echo(const Fd& client);
 std::size_t receive(const Fd& client, std::span<char> buffer);
@@ -107,14 +108,7 @@ void start_workers(int count, const std::shared_ptr<ClientQueue>& queue) {
 /// Accepts clients for ever. When the queue is full it waits, and clients wait in the accept queue.
 void serve(const Fd& listener, ClientQueue& queue) {
     while (true) {
-        Client client = accept_client(listener);
-        const Address address = client.address;
-        try {
-            queue.push(std::move(client));
-        } catch (const std::exception& error) {
-            // No memory: this client is turned away and the others stay.
-            report({"client ", to_text(address), " turned away: ", error.what()});
-        }
+        add_client(accept_client(listener), queue);
     }
 }
 
@@ -161,6 +155,16 @@ Client accept_client(const Fd& listener) {
 
             default: throw failed_call(errno, "accept");
         }
+    }
+}
+
+/// Takes a client in. Where that cannot be done, it is turned away and the others stay.
+void add_client(Client client, ClientQueue& queue) {
+    const Address address = client.address;
+    try {
+        queue.push(std::move(client));
+    } catch (const std::exception& error) {
+        report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
