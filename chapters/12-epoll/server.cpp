@@ -151,7 +151,7 @@ std::optional<Client> accept_client(Listener& listener) {
             case EAGAIN: listener.has_shortage = false; return std::nullopt;
 
             // Something has happened to this one connection on the network (accept(2), "Error
-            // handling"). The next client may be waiting already: it has the next turn.
+            // handling"). The next client may be waiting already.
             case ECONNABORTED:
             case EPROTO:
             case ENETDOWN:
@@ -163,8 +163,8 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENETUNREACH: return std::nullopt;
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
-            // them before it looks for a client, so it would fail at once, again and again: go on
-            // with the clients that are here.
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
             case EMFILE:
             case ENFILE:
             case ENOBUFS:
