@@ -1,5 +1,4 @@
-// Chapter 13: epoll reports each change once; a client that is ready is served until nothing is
-// left.
+// Chapter 13: epoll reports each change once; a client is served until nothing is left.
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -229,36 +228,36 @@ void add_client(Client client, Connections& connections, Ready& ready, const Fd&
 /// this client alone.
 bool serve_client(Connection& connection) {
     try {
-        return echo(connection);
+        for (int i = 0; i < steps_at_once && connection.is_ready; ++i) {
+            if (!echo(connection)) {
+                return false;
+            }
+        }
+        return true;
     } catch (const std::exception& error) {
         report({"client ", to_text(connection.client.address), ": ", error.what()});
         return false;
     }
 }
 
-/// Goes on with the echo until it would have to wait, or for a few steps: sends back what is left
-/// from the last turn, then what the client has sent since. Returns false once the client has
-/// closed its sending side and has everything back.
+/// Goes on with the echo by one step, without waiting: sends back what is left from the last turn,
+/// or what the client has sent since. Returns false once the client has closed its sending side and
+/// has everything back.
 bool echo(Connection& connection) {
-    for (int i = 0; i < steps_at_once; ++i) {
-        if (connection.unsent.empty()) {
-            const auto received = receive(connection.client.fd, connection.buffer);
-            if (!received) {
-                connection.is_ready = false;
-                return true;
-            }
-            if (*received == 0) {
-                return false;  // End of file: the client has closed its sending side.
-            }
-            connection.unsent = std::span(connection.buffer).first(*received);
-        }
-        const std::size_t sent = send_some(connection.client.fd, connection.unsent);
-        if (sent == 0) {
+    if (connection.unsent.empty()) {
+        const auto received = receive(connection.client.fd, connection.buffer);
+        if (!received) {
             connection.is_ready = false;
             return true;
         }
-        connection.unsent = connection.unsent.subspan(sent);
+        if (*received == 0) {
+            return false;  // End of file: the client has closed its sending side.
+        }
+        connection.unsent = std::span(connection.buffer).first(*received);
     }
+    const std::size_t sent = send_some(connection.client.fd, connection.unsent);
+    connection.unsent = connection.unsent.subspan(sent);
+    connection.is_ready = sent > 0;
     return true;
 }
 

@@ -154,35 +154,34 @@ void add_client(Client client, Reactor& reactor) {
 /// One client's turn. Whatever goes wrong on its connection ends this client alone.
 Next serve_client(Connection& connection) {
     try {
-        return echo(connection);
+        Next next = Next::turn;
+        for (int i = 0; i < steps_at_once && next == Next::turn; ++i) {
+            next = echo(connection);
+        }
+        return next;
     } catch (const std::exception& error) {
         report({"client ", to_text(connection.client.address), ": ", error.what()});
         return Next::end;
     }
 }
 
-/// Goes on with the echo until it would have to wait, or for a few steps: sends back what is left
-/// from the last turn, then what the client has sent since. The end is when the client has
-/// closed its sending side and has everything back.
+/// Goes on with the echo by one step, without waiting: sends back what is left from the last turn,
+/// or what the client has sent since. Ends once the client has closed its sending side and
+/// has everything back.
 Next echo(Connection& connection) {
-    for (int i = 0; i < steps_at_once; ++i) {
-        if (connection.unsent.empty()) {
-            const auto received = receive(connection.client.fd, connection.buffer);
-            if (!received) {
-                return Next::event;
-            }
-            if (*received == 0) {
-                return Next::end;  // End of file: the client has closed its sending side.
-            }
-            connection.unsent = std::span(connection.buffer).first(*received);
-        }
-        const std::size_t sent = send_some(connection.client.fd, connection.unsent);
-        if (sent == 0) {
+    if (connection.unsent.empty()) {
+        const auto received = receive(connection.client.fd, connection.buffer);
+        if (!received) {
             return Next::event;
         }
-        connection.unsent = connection.unsent.subspan(sent);
+        if (*received == 0) {
+            return Next::end;  // End of file: the client has closed its sending side.
+        }
+        connection.unsent = std::span(connection.buffer).first(*received);
     }
-    return Next::turn;
+    const std::size_t sent = send_some(connection.client.fd, connection.unsent);
+    connection.unsent = connection.unsent.subspan(sent);
+    return sent > 0 ? Next::turn : Next::event;
 }
 
 /// Returns how many bytes have come, at most buffer.size(); 0 is the end of the file, and nothing
