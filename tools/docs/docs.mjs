@@ -26,7 +26,7 @@ const help = `${usage}
 Markers, each on its own line; the fence under one is written by sync:
   <!-- diff server.cpp ANCHOR... -->      changes since the chapter before
   <!-- diff server.cpp rest -->           the changes that no other block shows
-  <!-- diff server.cpp from 10-poll ANCHOR... -->
+  <!-- diff server.cpp from 11-poll ANCHOR... -->
                                           changes since an earlier chapter that is not the one before;
                                           shown in addition, so they excuse no change from being shown
   <!-- diff-skip FILE COUNT: reason -->   COUNT changed lines that need not be shown

@@ -1,0 +1,242 @@
+// Chapter 11: poll() takes an array of descriptors, as long as it has to be.
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "listener.hpp"
+#include "program.hpp"
+
+constexpr std::size_t buffer_size = 64 * 1024;  // bytes
+constexpr int accept_pause = 100;               // milliseconds
+
+struct Listener {
+    Fd fd;
+    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
+};
+
+struct Client {
+    Fd fd;
+    Address address;
+};
+
+/// A client and how far its echo has come: what its thread had on the stack.
+struct Connection {
+    explicit Connection(Client accepted) : client(std::move(accepted)) {}
+    // `unsent` points into `buffer`, so a connection stays where it is.
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    Client client;
+    std::span<const char> unsent;  ///< the part of `buffer` that still has to be sent
+    std::array<char, buffer_size> buffer;
+};
+
+using Connections = std::unordered_map<int, Connection>;  // by descriptor
+
+void make_nonblocking(const Fd& fd);
+void serve(Listener& listener);
+std::optional<Client> accept_client(Listener& listener);
+void add_client(Client client, Connections& connections, std::vector<pollfd>& watched);
+short awaited_events(const Connection& connection);
+bool serve_client(Connection& connection);
+bool echo(Connection& connection);
+std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
+std::size_t send_some(const Fd& client, std::span<const char> bytes);
+
+int main(int argc, char** argv) {
+    return run_program(argc, argv, [](const Options& options) {
+        Listener listener{listen_on(options)};
+        make_nonblocking(listener.fd);
+        announce(listener.fd);
+        serve(listener);
+    });
+}
+
+/// From here on no call on this descriptor waits: it fails with EAGAIN where it would have.
+void make_nonblocking(const Fd& fd) {
+    const int flags = check(::fcntl(fd.get(), F_GETFL), "fcntl F_GETFL");
+    check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
+}
+
+/// Sleeps until a client is ready, then gives each of those that are its turn; for ever.
+void serve(Listener& listener) {
+    Connections connections;
+    // poll() reads `events` and answers in `revents`, so the array stays from one call to the next:
+    // the listener comes first, then the clients in any order.
+    std::vector<pollfd> watched{{.fd = listener.fd.get(), .events = POLLIN, .revents = 0}};
+    while (true) {
+        // A shortage may end without an event: then look again after a while.
+        watched.front().events = listener.has_shortage ? 0 : POLLIN;
+        const int count =
+            ::poll(watched.data(), watched.size(), listener.has_shortage ? accept_pause : -1);
+        if (count == -1 && errno == EINTR) {
+            continue;
+        }
+        check(count, "poll");
+
+        // From the end, so that the last entry, which takes the place of one that leaves, has had
+        // its turn already.
+        for (std::size_t i = watched.size() - 1; i > 0; --i) {
+            if (watched[i].revents == 0) {
+                continue;
+            }
+            Connection& connection = connections.at(watched[i].fd);
+            if (serve_client(connection)) {
+                watched[i].events = awaited_events(connection);
+            } else {
+                connections.erase(watched[i].fd);
+                watched[i] = watched.back();
+                watched.pop_back();
+            }
+        }
+        if (listener.has_shortage || watched.front().revents != 0) {
+            if (std::optional<Client> client = accept_client(listener)) {
+                add_client(std::move(*client), connections, watched);
+            }
+        }
+    }
+}
+
+/// The next client, or nothing when none can be had now. Throws std::system_error only when the
+/// listener itself is broken.
+std::optional<Client> accept_client(Listener& listener) {
+    while (true) {
+        Client client;
+        const int fd = ::accept4(listener.fd.get(), client.address.get(), &client.address.length,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd != -1) {
+            client.fd = Fd{fd};
+            listener.has_shortage = false;
+            return client;
+        }
+        switch (errno) {
+            // A signal came first. Nothing is lost; ask again.
+            case EINTR: break;
+
+            // No client is waiting.
+            case EAGAIN: listener.has_shortage = false; return std::nullopt;
+
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
+            case ECONNABORTED:
+            case EPROTO:
+            case ENETDOWN:
+            case ENOPROTOOPT:
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH: return std::nullopt;
+
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
+            case EMFILE:
+            case ENFILE:
+            case ENOBUFS:
+            case ENOMEM:
+            case EPERM:
+                if (!std::exchange(listener.has_shortage, true)) {
+                    report({"accept, trying again: ", std::strerror(errno)});
+                }
+                return std::nullopt;
+
+            default: throw failed_call(errno, "accept");
+        }
+    }
+}
+
+/// Takes a client in. Where that cannot be done, it is turned away and the others stay.
+void add_client(Client client, Connections& connections, std::vector<pollfd>& watched) {
+    const int fd = client.fd.get();
+    const Address address = client.address;
+    try {
+        connections.try_emplace(fd, std::move(client));
+        watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    } catch (const std::exception& error) {
+        connections.erase(fd);
+        report({"client ", to_text(address), " turned away: ", error.what()});
+    }
+}
+
+/// What poll() shall wait for: room for what is unsent, or else something to read.
+short awaited_events(const Connection& connection) {
+    return connection.unsent.empty() ? POLLIN : POLLOUT;
+}
+
+/// One client's turn. Returns whether the client stays; whatever goes wrong on its connection ends
+/// this client alone.
+bool serve_client(Connection& connection) {
+    try {
+        return echo(connection);
+    } catch (const std::exception& error) {
+        report({"client ", to_text(connection.client.address), ": ", error.what()});
+        return false;
+    }
+}
+
+/// Goes on with the echo by one step, without waiting: sends back what is left from the last turn,
+/// or what the client has sent since. Returns false once the client has closed its sending side and
+/// has everything back.
+bool echo(Connection& connection) {
+    if (connection.unsent.empty()) {
+        const auto received = receive(connection.client.fd, connection.buffer);
+        if (!received) {
+            return true;
+        }
+        if (*received == 0) {
+            return false;  // End of file: the client has closed its sending side.
+        }
+        connection.unsent = std::span(connection.buffer).first(*received);
+    }
+    const std::size_t sent = send_some(connection.client.fd, connection.unsent);
+    connection.unsent = connection.unsent.subspan(sent);
+    return true;
+}
+
+/// Returns how many bytes have come, at most buffer.size(); 0 is the end of the file, and nothing
+/// means that none have come yet.
+std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer) {
+    while (true) {
+        const ssize_t received = ::read(client.get(), buffer.data(), buffer.size());
+        if (received == -1 && errno == EINTR) {
+            continue;
+        }
+        if (received == -1 && errno == EAGAIN) {
+            return std::nullopt;
+        }
+        return static_cast<std::size_t>(check(received, "read"));
+    }
+}
+
+/// Sends as many bytes as there is room for, and returns how many that were.
+std::size_t send_some(const Fd& client, std::span<const char> bytes) {
+    while (true) {
+        // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
+        // SIGPIPE, which ends the process.
+        const ssize_t sent = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent == -1 && errno == EINTR) {
+            continue;
+        }
+        if (sent == -1 && errno == EAGAIN) {
+            return 0;
+        }
+        return static_cast<std::size_t>(check(sent, "send"));
+    }
+}

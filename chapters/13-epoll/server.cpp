@@ -1,0 +1,274 @@
+// Chapter 13: epoll keeps the list of watched descriptors, and reports those that are ready.
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "listener.hpp"
+#include "program.hpp"
+
+constexpr std::size_t buffer_size = 64 * 1024;  // bytes
+constexpr int accept_pause = 100;               // milliseconds
+constexpr int events_at_once = 64;
+
+struct Listener {
+    Fd fd;
+    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
+    std::uint32_t watched_events = EPOLLIN;  ///< what epoll has been told to report
+};
+
+struct Client {
+    Fd fd;
+    Address address;
+};
+
+/// A client and how far its echo has come: what its thread had on the stack.
+struct Connection {
+    explicit Connection(Client accepted) : client(std::move(accepted)) {}
+    // `unsent` points into `buffer`, so a connection stays where it is.
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    Client client;
+    std::span<const char> unsent;            ///< the part of `buffer` that still has to be sent
+    std::uint32_t watched_events = EPOLLIN;  ///< what epoll has been told to report
+    std::array<char, buffer_size> buffer;
+};
+
+using Connections = std::unordered_map<int, Connection>;  // by descriptor
+
+void make_nonblocking(const Fd& fd);
+void serve(Listener& listener, const Fd& epoll);
+void control(const Fd& epoll, int operation, const Fd& fd, std::uint32_t events);
+void watch(const Fd& epoll, const Fd& fd, std::uint32_t& watched_events, std::uint32_t events);
+std::optional<Client> accept_client(Listener& listener);
+void add_client(Client client, Connections& connections, const Fd& epoll);
+std::uint32_t awaited_events(const Listener& listener);
+std::uint32_t awaited_events(const Connection& connection);
+bool serve_client(Connection& connection, const Fd& epoll);
+bool echo(Connection& connection);
+std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
+std::size_t send_some(const Fd& client, std::span<const char> bytes);
+
+int main(int argc, char** argv) {
+    return run_program(argc, argv, [](const Options& options) {
+        Listener listener{listen_on(options)};
+        make_nonblocking(listener.fd);
+        const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
+        control(epoll, EPOLL_CTL_ADD, listener.fd, listener.watched_events);
+        announce(listener.fd);
+        serve(listener, epoll);
+    });
+}
+
+/// From here on no call on this descriptor waits: it fails with EAGAIN where it would have.
+void make_nonblocking(const Fd& fd) {
+    const int flags = check(::fcntl(fd.get(), F_GETFL), "fcntl F_GETFL");
+    check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
+}
+
+/// Sleeps until a client is ready, then gives each of those that are its turn; for ever.
+void serve(Listener& listener, const Fd& epoll) {
+    Connections connections;
+    std::array<epoll_event, events_at_once> events;
+    while (true) {
+        // A shortage may end without an event: then look again after a while.
+        watch(epoll, listener.fd, listener.watched_events, awaited_events(listener));
+        const int count = ::epoll_wait(epoll.get(), events.data(), events_at_once,
+                                       listener.has_shortage ? accept_pause : -1);
+        if (count == -1 && errno == EINTR) {
+            continue;
+        }
+        check(count, "epoll_wait");
+
+        bool is_client_waiting = false;
+        for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
+            const int fd = event.data.fd;
+            if (fd == listener.fd.get()) {
+                is_client_waiting = true;
+                continue;
+            }
+            if (!serve_client(connections.at(fd), epoll)) {
+                connections.erase(fd);  // Closed, it leaves epoll's list by itself.
+            }
+        }
+        if (listener.has_shortage || is_client_waiting) {
+            if (std::optional<Client> client = accept_client(listener)) {
+                add_client(std::move(*client), connections, epoll);
+            }
+        }
+    }
+}
+
+/// Adds a descriptor to epoll's list, or changes for which events it is watched there.
+void control(const Fd& epoll, int operation, const Fd& fd, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.fd = fd.get();
+    check(::epoll_ctl(epoll.get(), operation, fd.get(), &event), "epoll_ctl");
+}
+
+/// Has epoll watch for these events. A system call only when they are others than before.
+void watch(const Fd& epoll, const Fd& fd, std::uint32_t& watched_events, std::uint32_t events) {
+    if (watched_events != events) {
+        control(epoll, EPOLL_CTL_MOD, fd, events);
+        watched_events = events;
+    }
+}
+
+/// The next client, or nothing when none can be had now. Throws std::system_error only when the
+/// listener itself is broken.
+std::optional<Client> accept_client(Listener& listener) {
+    while (true) {
+        Client client;
+        const int fd = ::accept4(listener.fd.get(), client.address.get(), &client.address.length,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd != -1) {
+            client.fd = Fd{fd};
+            listener.has_shortage = false;
+            return client;
+        }
+        switch (errno) {
+            // A signal came first. Nothing is lost; ask again.
+            case EINTR: break;
+
+            // No client is waiting.
+            case EAGAIN: listener.has_shortage = false; return std::nullopt;
+
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
+            case ECONNABORTED:
+            case EPROTO:
+            case ENETDOWN:
+            case ENOPROTOOPT:
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH: return std::nullopt;
+
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
+            case EMFILE:
+            case ENFILE:
+            case ENOBUFS:
+            case ENOMEM:
+            case EPERM:
+                if (!std::exchange(listener.has_shortage, true)) {
+                    report({"accept, trying again: ", std::strerror(errno)});
+                }
+                return std::nullopt;
+
+            default: throw failed_call(errno, "accept");
+        }
+    }
+}
+
+/// Takes a client in. Where that cannot be done, it is turned away and the others stay.
+void add_client(Client client, Connections& connections, const Fd& epoll) {
+    const int fd = client.fd.get();
+    const Address address = client.address;
+    try {
+        const auto [entry, is_new] = connections.try_emplace(fd, std::move(client));
+        const Connection& connection = entry->second;
+        control(epoll, EPOLL_CTL_ADD, connection.client.fd, connection.watched_events);
+    } catch (const std::exception& error) {
+        connections.erase(fd);
+        report({"client ", to_text(address), " turned away: ", error.what()});
+    }
+}
+
+/// What epoll shall report: nothing, as long as no client can be taken in. Level-triggered, it
+/// would report the same client again and again.
+std::uint32_t awaited_events(const Listener& listener) {
+    if (listener.has_shortage) {
+        return 0;
+    }
+    return EPOLLIN;
+}
+
+/// What epoll shall report: room for what is unsent, or else something to read.
+std::uint32_t awaited_events(const Connection& connection) {
+    return connection.unsent.empty() ? EPOLLIN : EPOLLOUT;
+}
+
+/// One client's turn. Returns whether the client stays; whatever goes wrong on its connection ends
+/// this client alone.
+bool serve_client(Connection& connection, const Fd& epoll) {
+    try {
+        if (!echo(connection)) {
+            return false;
+        }
+        watch(epoll, connection.client.fd, connection.watched_events, awaited_events(connection));
+        return true;
+    } catch (const std::exception& error) {
+        report({"client ", to_text(connection.client.address), ": ", error.what()});
+        return false;
+    }
+}
+
+/// Goes on with the echo by one step, without waiting: sends back what is left from the last turn,
+/// or what the client has sent since. Returns false once the client has closed its sending side and
+/// has everything back.
+bool echo(Connection& connection) {
+    if (connection.unsent.empty()) {
+        const auto received = receive(connection.client.fd, connection.buffer);
+        if (!received) {
+            return true;
+        }
+        if (*received == 0) {
+            return false;  // End of file: the client has closed its sending side.
+        }
+        connection.unsent = std::span(connection.buffer).first(*received);
+    }
+    const std::size_t sent = send_some(connection.client.fd, connection.unsent);
+    connection.unsent = connection.unsent.subspan(sent);
+    return true;
+}
+
+/// Returns how many bytes have come, at most buffer.size(); 0 is the end of the file, and nothing
+/// means that none have come yet.
+std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer) {
+    while (true) {
+        const ssize_t received = ::read(client.get(), buffer.data(), buffer.size());
+        if (received == -1 && errno == EINTR) {
+            continue;
+        }
+        if (received == -1 && errno == EAGAIN) {
+            return std::nullopt;
+        }
+        return static_cast<std::size_t>(check(received, "read"));
+    }
+}
+
+/// Sends as many bytes as there is room for, and returns how many that were.
+std::size_t send_some(const Fd& client, std::span<const char> bytes) {
+    while (true) {
+        // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
+        // SIGPIPE, which ends the process.
+        const ssize_t sent = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent == -1 && errno == EINTR) {
+            continue;
+        }
+        if (sent == -1 && errno == EAGAIN) {
+            return 0;
+        }
+        return static_cast<std::size_t>(check(sent, "send"));
+    }
+}
