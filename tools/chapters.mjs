@@ -1,6 +1,6 @@
 // Which folders are chapters, and which of their files belong to them: for the documentation tool and the benchmark.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -51,3 +51,15 @@ export function readSources(text) {
 
 /** Whether a file of that name in a chapter's folder can be part of the chapter: an editor's backup or a note is not. */
 export const isChapterFile = (name) => name === 'CMakeLists.txt' || /^[\w-]+\.[ch]pp$/.test(name);
+
+/**
+ * The files of the chapter that lies in `folder`, by their names there, those in folders of it too: server.cpp,
+ * runtime/reactor.hpp. A folder whose name begins with a dot is none of the chapter's. Nothing where there is no folder.
+ */
+export function listChapterFiles(folder, prefix = '') {
+  if (!existsSync(join(folder, prefix))) return [];
+  return readdirSync(join(folder, prefix), { withFileTypes: true }).flatMap((entry) => {
+    if (entry.isDirectory()) return entry.name.startsWith('.') ? [] : listChapterFiles(folder, `${prefix}${entry.name}/`);
+    return isChapterFile(entry.name) && statSync(join(folder, prefix, entry.name)).isFile() ? [prefix + entry.name] : [];
+  }).sort();
+}

@@ -1,5 +1,4 @@
-// Chapter 08: one thread asks every client in turn; no call waits, and a client's state is a
-// struct.
+// Chapter 08: one thread asks every client in turn, and no call sleeps.
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -13,8 +12,8 @@
 #include <iterator>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "address.hpp"
 #include "check.hpp"
@@ -24,44 +23,25 @@
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 
-struct Listener {
-    Fd fd;
-    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
-};
-
 struct Client {
     Fd fd;
     Address address;
 };
 
-/// A client and how far its echo has come: what its thread had on the stack.
-struct Connection {
-    explicit Connection(Client accepted) : client(std::move(accepted)) {}
-    // `unsent` points into `buffer`, so a connection stays where it is.
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-
-    Client client;
-    std::span<const char> unsent;  ///< the part of `buffer` that still has to be sent
-    std::array<char, buffer_size> buffer;
-};
-
-using Connections = std::unordered_map<int, Connection>;  // by descriptor
-
 void make_nonblocking(const Fd& fd);
-void serve(Listener& listener);
-std::optional<Client> accept_client(Listener& listener);
-void add_client(Client client, Connections& connections);
-bool serve_client(Connection& connection);
-bool echo(Connection& connection);
+void serve(const Fd& listener);
+std::optional<Client> accept_client(const Fd& listener, bool& has_shortage);
+void add_client(Client client, std::vector<Client>& clients);
+bool serve_client(const Client& client);
+bool echo(const Fd& client);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
-std::size_t send_some(const Fd& client, std::span<const char> bytes);
+void send_all(const Fd& client, std::span<const char> bytes);
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
-        Listener listener{listen_on(options)};
-        make_nonblocking(listener.fd);
-        announce(listener.fd);
+        const Fd listener = listen_on(options);
+        make_nonblocking(listener);
+        announce(listener);
         serve(listener);
     });
 }
@@ -73,29 +53,30 @@ void make_nonblocking(const Fd& fd) {
 }
 
 /// Gives every client its turn, then looks for a new one; for ever.
-void serve(Listener& listener) {
-    Connections connections;
+void serve(const Fd& listener) {
+    std::vector<Client> clients;
+    bool has_shortage = false;
     while (true) {
-        for (auto entry = connections.begin(); entry != connections.end();) {
-            const bool stays = serve_client(entry->second);
-            entry = stays ? std::next(entry) : connections.erase(entry);
+        for (auto client = clients.begin(); client != clients.end();) {
+            const bool stays = serve_client(*client);
+            client = stays ? std::next(client) : clients.erase(client);
         }
-        if (std::optional<Client> client = accept_client(listener)) {
-            add_client(std::move(*client), connections);
+        if (std::optional<Client> client = accept_client(listener, has_shortage)) {
+            add_client(std::move(*client), clients);
         }
     }
 }
 
-/// The next client, or nothing when none can be had now. Throws std::system_error only when the
-/// listener itself is broken.
-std::optional<Client> accept_client(Listener& listener) {
+/// The next client, or nothing when none can be had now. Notes whether there was anything to take
+/// it with. Throws std::system_error only when the listener itself is broken.
+std::optional<Client> accept_client(const Fd& listener, bool& has_shortage) {
     while (true) {
         Client client;
-        const int fd = ::accept4(listener.fd.get(), client.address.get(), &client.address.length,
+        const int fd = ::accept4(listener.get(), client.address.get(), &client.address.length,
                                  SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd != -1) {
             client.fd = Fd{fd};
-            listener.has_shortage = false;
+            has_shortage = false;
             return client;
         }
         switch (errno) {
@@ -103,7 +84,7 @@ std::optional<Client> accept_client(Listener& listener) {
             case EINTR: break;
 
             // No client is waiting.
-            case EAGAIN: listener.has_shortage = false; return std::nullopt;
+            case EAGAIN: has_shortage = false; return std::nullopt;
 
             // Something has happened to this one connection on the network (accept(2), "Error
             // handling"). The next client may be waiting already.
@@ -125,7 +106,7 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENOBUFS:
             case ENOMEM:
             case EPERM:
-                if (!std::exchange(listener.has_shortage, true)) {
+                if (!std::exchange(has_shortage, true)) {
                     report({"accept, trying again: ", std::strerror(errno)});
                 }
                 return std::nullopt;
@@ -136,11 +117,10 @@ std::optional<Client> accept_client(Listener& listener) {
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, Connections& connections) {
-    const int fd = client.fd.get();
+void add_client(Client client, std::vector<Client>& clients) {
     const Address address = client.address;
     try {
-        connections.try_emplace(fd, std::move(client));
+        clients.push_back(std::move(client));
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }
@@ -148,31 +128,27 @@ void add_client(Client client, Connections& connections) {
 
 /// One client's turn. Returns whether the client stays; whatever goes wrong on its connection ends
 /// this client alone.
-bool serve_client(Connection& connection) {
+bool serve_client(const Client& client) {
     try {
-        return echo(connection);
+        return echo(client.fd);
     } catch (const std::exception& error) {
-        report({"client ", to_text(connection.client.address), ": ", error.what()});
+        report({"client ", to_text(client.address), ": ", error.what()});
         return false;
     }
 }
 
-/// Goes on with the echo by one step, without waiting: sends back what is left from the last turn,
-/// or what the client has sent since. Returns false once the client has closed its sending side and
-/// has everything back.
-bool echo(Connection& connection) {
-    if (connection.unsent.empty()) {
-        const auto received = receive(connection.client.fd, connection.buffer);
-        if (!received) {
-            return true;
-        }
-        if (*received == 0) {
-            return false;  // End of file: the client has closed its sending side.
-        }
-        connection.unsent = std::span(connection.buffer).first(*received);
+/// Sends back what the client has sent since its last turn. Returns false once the client has
+/// closed its sending side.
+bool echo(const Fd& client) {
+    std::array<char, buffer_size> buffer;
+    const auto received = receive(client, buffer);
+    if (!received) {
+        return true;
     }
-    const std::size_t sent = send_some(connection.client.fd, connection.unsent);
-    connection.unsent = connection.unsent.subspan(sent);
+    if (*received == 0) {
+        return false;  // End of file: the client has closed its sending side.
+    }
+    send_all(client, std::span(buffer).first(*received));
     return true;
 }
 
@@ -191,18 +167,16 @@ std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer) {
     }
 }
 
-/// Sends as many bytes as there is room for, and returns how many that were.
-std::size_t send_some(const Fd& client, std::span<const char> bytes) {
-    while (true) {
+/// Sends every byte, however many calls it takes.
+void send_all(const Fd& client, std::span<const char> bytes) {
+    while (!bytes.empty()) {
         // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
         // SIGPIPE, which ends the process.
         const ssize_t sent = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent == -1 && errno == EINTR) {
+        if (sent == -1 && (errno == EINTR || errno == EAGAIN)) {
             continue;
         }
-        if (sent == -1 && errno == EAGAIN) {
-            return 0;
-        }
-        return static_cast<std::size_t>(check(sent, "send"));
+        // It takes what there is room for: then it returns how far it came.
+        bytes = bytes.subspan(static_cast<std::size_t>(check(sent, "send")));
     }
 }

@@ -1,4 +1,4 @@
-// Chapter 09: what the stack held becomes a struct.
+// Chapter 09: what the stack held becomes a struct, so a turn can end in the middle of an echo.
 
 #include <fcntl.h>
 #include <sys/socket.h>

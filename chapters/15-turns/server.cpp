@@ -1,4 +1,4 @@
-// Chapter 15: every turn ends with an answer, and one queue acts on it.
+// Chapter 15: every turn ends with an answer, when the next one is to be; one queue acts on it.
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -14,16 +14,15 @@
 #include <span>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "address.hpp"
 #include "check.hpp"
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
+#include "runtime/ready_queue.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
-constexpr int accept_pause = 100;               // milliseconds
 constexpr int events_at_once = 64;
 constexpr int steps_at_once = 4;
 
@@ -47,22 +46,21 @@ struct Connection {
 
     Client client;
     std::span<const char> unsent;  ///< the part of `buffer` that still has to be sent
-    bool is_ready = false;         ///< an event has come, and no call has failed with EAGAIN since
     std::array<char, buffer_size> buffer;
 };
 
 using Connections = std::unordered_map<int, Connection>;  // by descriptor
-using Ready = std::vector<int>;  // the descriptors of clients that are ready, each of them once
 
 void make_nonblocking(const Fd& fd);
-void serve(Listener& listener, const Fd& epoll);
+void serve(Listener& listener, const Fd& epoll, ReadyQueue& ready);
 void watch(const Fd& epoll, const Fd& fd);
-void take_events(const Fd& epoll, Listener& listener, Connections& connections, Ready& ready);
-void make_room(Ready& ready, std::size_t clients);
+void take_events(const Fd& epoll, ReadyQueue& ready);
+Next accept_and_watch(Listener& listener, Connections& connections, ReadyQueue& ready,
+                      const Fd& epoll);
 std::optional<Client> accept_client(Listener& listener);
-void add_client(Client client, Connections& connections, Ready& ready, const Fd& epoll);
-bool serve_client(Connection& connection);
-bool echo(Connection& connection);
+void add_client(Client client, Connections& connections, ReadyQueue& ready, const Fd& epoll);
+Next serve_client(Connection& connection);
+Next echo(Connection& connection);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
 std::size_t send_some(const Fd& client, std::span<const char> bytes);
 
@@ -71,9 +69,11 @@ int main(int argc, char** argv) {
         Listener listener{listen_on(options)};
         make_nonblocking(listener.fd);
         const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
+        ReadyQueue ready;
+        ready.make_room(listener.fd.get());
         watch(epoll, listener.fd);
         announce(listener.fd);
-        serve(listener, epoll);
+        serve(listener, epoll, ready);
     });
 }
 
@@ -83,26 +83,19 @@ void make_nonblocking(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
 }
 
-/// Sleeps until a client is ready, then gives each of those that are its turn; for ever.
-void serve(Listener& listener, const Fd& epoll) {
+/// Sleeps until a descriptor is ready, then gives each of those that are its turn; for ever.
+void serve(Listener& listener, const Fd& epoll, ReadyQueue& ready) {
     Connections connections;
-    Ready ready;
     while (true) {
-        take_events(epoll, listener, connections, ready);
-        const std::size_t turns = ready.size();
-        for (std::size_t i = 0; i < turns; ++i) {
-            const int fd = ready[i];
-            Connection& connection = connections.at(fd);
-            if (!serve_client(connection)) {
-                connections.erase(fd);  // Closed, it leaves epoll's list by itself.
-            } else if (connection.is_ready) {
-                ready.push_back(fd);  // Another turn, after the others have had theirs.
-            }
-        }
-        ready.erase(ready.begin(), ready.begin() + static_cast<std::ptrdiff_t>(turns));
-        if (listener.is_ready) {
-            if (std::optional<Client> client = accept_client(listener)) {
-                add_client(std::move(*client), connections, ready, epoll);
+        take_events(epoll, ready);
+        ready.begin_round();
+        while (const std::optional<int> fd = ready.next()) {
+            const Next next = *fd == listener.fd.get()
+                                  ? accept_and_watch(listener, connections, ready, epoll)
+                                  : serve_client(connections.at(*fd));
+            ready.end_turn(*fd, next);
+            if (next == Next::end) {
+                connections.erase(*fd);  // Closed, it leaves epoll's list by itself.
             }
         }
     }
@@ -118,13 +111,8 @@ void watch(const Fd& epoll, const Fd& fd) {
 
 /// Notes which descriptors have become ready. Sleeps until one does, unless one is known to be
 /// ready already.
-void take_events(const Fd& epoll, Listener& listener, Connections& connections, Ready& ready) {
-    int timeout = 0;
-    if (ready.empty() && listener.has_shortage) {
-        timeout = accept_pause;  // It may end without an event: then look again after a while.
-    } else if (ready.empty() && !listener.is_ready) {
-        timeout = -1;
-    }
+void take_events(const Fd& epoll, ReadyQueue& ready) {
+    int timeout = ready.timeout_ms();
     std::array<epoll_event, events_at_once> events;
     int count = 0;
     // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.
@@ -136,26 +124,23 @@ void take_events(const Fd& epoll, Listener& listener, Connections& connections, 
         check(count, "epoll_wait");
 
         for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
-            const int fd = event.data.fd;
-            if (fd == listener.fd.get()) {
-                listener.is_ready = true;
-                continue;
-            }
-            Connection& connection = connections.at(fd);
-            if (!std::exchange(connection.is_ready, true)) {
-                ready.push_back(fd);
-            }
+            ready.add(event.data.fd);
         }
         timeout = 0;
     } while (count == events_at_once);
 }
 
-/// Makes room for every client to have its turn and to be noted for another one, so that noting
-/// it never needs memory that there may not be.
-void make_room(Ready& ready, std::size_t clients) {
-    if (ready.capacity() < 2 * clients) {
-        ready.reserve(4 * clients);
+/// The listener's turn: takes in the next client.
+Next accept_and_watch(Listener& listener, Connections& connections, ReadyQueue& ready,
+                      const Fd& epoll) {
+    listener.is_ready = true;
+    if (std::optional<Client> client = accept_client(listener)) {
+        add_client(std::move(*client), connections, ready, epoll);
     }
+    if (listener.has_shortage) {
+        return Next::pause;  // It may end without an event: then look again after a while.
+    }
+    return listener.is_ready ? Next::turn : Next::event;
 }
 
 /// The next client, or nothing when none can be had now. Throws std::system_error only when the
@@ -211,12 +196,12 @@ std::optional<Client> accept_client(Listener& listener) {
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, Connections& connections, Ready& ready, const Fd& epoll) {
+void add_client(Client client, Connections& connections, ReadyQueue& ready, const Fd& epoll) {
     const int fd = client.fd.get();
     const Address address = client.address;
     try {
         const auto [entry, is_new] = connections.try_emplace(fd, std::move(client));
-        make_room(ready, connections.size());
+        ready.make_room(fd);
         watch(epoll, entry->second.client.fd);  // What has come already is reported, too.
     } catch (const std::exception& error) {
         connections.erase(fd);
@@ -224,41 +209,37 @@ void add_client(Client client, Connections& connections, Ready& ready, const Fd&
     }
 }
 
-/// One client's turn. Returns whether the client stays; whatever goes wrong on its connection ends
-/// this client alone.
-bool serve_client(Connection& connection) {
+/// One client's turn. Whatever goes wrong on its connection ends this client alone.
+Next serve_client(Connection& connection) {
     try {
-        for (int i = 0; i < steps_at_once && connection.is_ready; ++i) {
-            if (!echo(connection)) {
-                return false;
-            }
+        Next next = Next::turn;
+        for (int i = 0; i < steps_at_once && next == Next::turn; ++i) {
+            next = echo(connection);
         }
-        return true;
+        return next;
     } catch (const std::exception& error) {
         report({"client ", to_text(connection.client.address), ": ", error.what()});
-        return false;
+        return Next::end;
     }
 }
 
 /// Goes on with the echo by one step, without waiting: sends back what is left from the last turn,
-/// or what the client has sent since. Returns false once the client has closed its sending side and
+/// or what the client has sent since. Ends once the client has closed its sending side and
 /// has everything back.
-bool echo(Connection& connection) {
+Next echo(Connection& connection) {
     if (connection.unsent.empty()) {
         const auto received = receive(connection.client.fd, connection.buffer);
         if (!received) {
-            connection.is_ready = false;
-            return true;
+            return Next::event;
         }
         if (*received == 0) {
-            return false;  // End of file: the client has closed its sending side.
+            return Next::end;  // End of file: the client has closed its sending side.
         }
         connection.unsent = std::span(connection.buffer).first(*received);
     }
     const std::size_t sent = send_some(connection.client.fd, connection.unsent);
     connection.unsent = connection.unsent.subspan(sent);
-    connection.is_ready = sent > 0;
-    return true;
+    return sent > 0 ? Next::turn : Next::event;
 }
 
 /// Returns how many bytes have come, at most buffer.size(); 0 is the end of the file, and nothing

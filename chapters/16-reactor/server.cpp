@@ -19,7 +19,7 @@
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
-#include "reactor.hpp"
+#include "runtime/reactor.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 constexpr int steps_at_once = 4;

@@ -1,4 +1,4 @@
-// `nonblocking`: one thread, nonblocking sockets, the client's state in a struct.
+// Chapter 08: one thread, nonblocking sockets, a turn for everybody.
 
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -42,8 +42,6 @@ TEST_CASE("the server never sleeps in a call", "[promise]") {
     const Server server;
     Client silent(server);
     REQUIRE(silent.exchange("hello") == "hello");
-    Client greedy(server);
-    const std::string sent = send_until_server_is_held_back(greedy);
     Client active(server);
     REQUIRE(active.exchange("hello") == "hello");
     const long long sleeps = proc::voluntary_switches(server.pid());
@@ -81,6 +79,25 @@ TEST_CASE("every client has one turn in a round", "[promise]") {
     }
 }
 
+TEST_CASE("all clients share one buffer, the one on the stack", "[promise]") {
+    REQUIRE(buffers_of_silent_clients(chapter_under_test()) == "silent clients keep no buffer");
+}
+
+TEST_CASE("when a client that did not read leaves, the others are served again", "[promise]") {
+    const Server server;
+    Client active(server);
+    REQUIRE(active.exchange("hello") == "hello");
+    Client greedy(server);
+    send_until_server_is_held_back(greedy);
+    active.send("still there?");
+    greedy.reset();
+    REQUIRE(active.receive(12) == "still there?");
+}
+
 TEST_CASE("an idle server burns processor time", "[limit]") {
     REQUIRE(beside_a_silent_client(chapter_under_test()) == "the server burns processor time");
+}
+
+TEST_CASE("one client that does not read stops all others", "[limit]") {
+    REQUIRE(beside_a_client_that_does_not_read(chapter_under_test()) == "the other client waits");
 }

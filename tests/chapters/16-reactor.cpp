@@ -1,14 +1,17 @@
-// `reactor`: the loop is a reactor, which can be tested alone.
+// Chapter 16: the loop is a reactor, which calls back, and can be tested alone.
 
-#include "reactor.hpp"
+#include "runtime/reactor.hpp"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -84,6 +87,40 @@ TEST_CASE("for small echoes the server makes the same system calls as before it 
     const std::vector<std::string> now = system_calls_of_a_session(chapter_under_test());
     REQUIRE(before.size() > 40);
     REQUIRE(now == before);
+}
+
+// Before, the loop knew two kinds of descriptors, and had a branch for each.
+TEST_CASE("reactor: a timer, a counter and a socket are served by one loop that knows none of them",
+          "[why]") {
+    Reactor reactor;
+    std::string heard;
+    const Pair pair;
+    pair.say("socket ");
+    reactor.watch(pair.ours, hear_all(pair, heard));
+    const auto watch_number = [&](const Fd& fd, const std::string& name) {
+        reactor.watch(fd, [&, name] {
+            std::uint64_t number = 0;
+            if (::read(fd.get(), &number, sizeof number) == sizeof number) {
+                heard += name + std::to_string(number) + " ";
+            }
+            return Next::event;
+        });
+    };
+    const Fd counter{check(::eventfd(41, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")};
+    watch_number(counter, "counter ");
+    const Fd timer{
+        check(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create")};
+    watch_number(timer, "timer ");
+    reactor.run_once();
+    REQUIRE(heard == "socket counter 41 ");
+    const itimerspec soon{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = 1}};
+    check(::timerfd_settime(timer.get(), 0, &soon, nullptr), "timerfd_settime");
+    // Once or twice: that the counter has been read is an event of its own, room to write.
+    for (int i = 0; heard.find("timer") == std::string::npos; ++i) {
+        REQUIRE(i < 10);
+        reactor.run_once();
+    }
+    REQUIRE(heard == "socket counter 41 timer 1 ");
 }
 
 TEST_CASE("reactor: one round serves all that are ready, however many they are", "[promise]") {

@@ -622,3 +622,27 @@ void wait_until_taken_and_released(const Server& server, int signal) {
                !proc::holds_signal(server.pid(), signal);
     });
 }
+
+std::string beside_a_client_that_does_not_read(const Chapter& chapter) {
+    const Server server(chapter);
+    Client other(server);
+    other.exchange("hello");  // It has been accepted.
+    Client greedy(server);
+    // Full buffers may grow once more, and a window that was closed is tried again after a while.
+    // So a server that stands still for the greedy client can be released a few times before it
+    // stands still for good.
+    for (int i = 0; i < 5; ++i) {
+        send_until_server_is_held_back(greedy, static_cast<unsigned>(i));
+        const std::chrono::milliseconds before = proc::cpu_time(server.pid());
+        other.send("served?");
+        wait_until("the other client is served, or the server has been busy without it", [&] {
+            return other.has_input() ||
+                   proc::cpu_time(server.pid()) >= before + std::chrono::milliseconds{200};
+        });
+        if (!other.has_input()) {
+            return "the other client waits";
+        }
+        REQUIRE(other.receive(7) == "served?");
+    }
+    return "the other client is served";
+}

@@ -131,3 +131,8 @@ std::string threads_that_serve(const Chapter& chapter, const std::vector<std::st
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
 /// server does not forget whom it has been told of. Needs strace.
 void require_echoes_in_spite_of_false_eagain();
+
+/// One client sends and never reads, until the server can send it no more; then another one sends a
+/// line: "the other client is served", or "the other client waits" when the server has spent a
+/// fifth of a second of processor time on other things meanwhile.
+std::string beside_a_client_that_does_not_read(const Chapter& chapter);

@@ -103,6 +103,24 @@ TEST_CASE("five hundred silent clients are all evicted, and nobody else",
     }
 }
 
+TEST_CASE("clients that fall silent one after another are evicted one after another",
+          "[contract][from-deadlines]") {
+    const Server server(with_timeouts(500, never));
+    Client first(server);
+    REQUIRE(first.exchange("hello") == "hello");
+    // The second one talks a little longer, so its time is over a little later.
+    Client second(server);
+    const auto silence = std::chrono::steady_clock::now() + std::chrono::milliseconds{100};
+    wait_until("the second one has talked for a while", [&] {
+        REQUIRE(second.exchange("hello") == "hello");
+        return std::chrono::steady_clock::now() >= silence;
+    });
+    REQUIRE(first.receive_to_end().empty());
+    // Nothing at all happens on the server until the second one's time is over.
+    REQUIRE(second.receive_to_end().empty());
+    REQUIRE(Client(server).exchange("served?") == "served?");
+}
+
 TEST_CASE("a timeout that cannot be is refused, and the exit code is 2",
           "[contract][from-deadlines]") {
     const std::string option = GENERATE("--idle-timeout=0", "--idle-timeout=soon",

@@ -65,7 +65,7 @@ TEST_CASE("clients that reset beside others end alone", "[contract][from-nonbloc
 }
 
 TEST_CASE("a client that sends and never reads costs no more memory than its buffer",
-          "[contract][from-nonblocking]") {
+          "[contract][from-state]") {
     // Where buffers are everybody's: a few, so that all of them have been used before.
     StartSettings settings;
     if (chapter_has("buffers")) {
@@ -117,7 +117,7 @@ TEST_CASE("more bytes than one turn takes are echoed to the end",
 }
 
 TEST_CASE("clients that are held back at the same time have each their own bytes back",
-          "[contract][wire][from-nonblocking]") {
+          "[contract][wire][from-state]") {
     const Server server;
     std::vector<Client> clients;
     std::vector<std::string> sent;

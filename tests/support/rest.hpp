@@ -7,8 +7,8 @@
 /// children were asleep. At a single look one thread may have fallen asleep before another was
 /// woken.
 ///
-/// A server that never sleeps (`nonblocking`) is as much at rest as it will ever be when it was
-/// seen running at fifty looks in a row, with one thread and no children.
+/// A server that never sleeps (`nonblocking`, `state`) is as much at rest as it will ever be when
+/// it was seen running at fifty looks in a row, with one thread and no children.
 class RestWatcher {
 public:
     explicit RestWatcher(const Server& server) : server_(server) {}

@@ -206,12 +206,13 @@ show_practice_diff() {
 }
 
 show_folder_diff() { # HEADING COPY FOLDER-IN-IT
-  local file path shown
+  local file shown
   paint bold "$1:"
   echo
-  for path in "$2/"{.,"$3"}/{CMakeLists.txt,*.[ch]pp}; do
-    [[ ! -f $path ]] || printf '%s\n' "${path##*/}"
-  done | LC_ALL=C sort -u | while read -r file; do
+  {
+    list_code "$2"
+    list_code "$2/$3"
+  } | LC_ALL=C sort -u | while read -r file; do
     if cmp -s "$2/$3/$file" "$2/$file"; then
       continue
     fi
@@ -223,6 +224,11 @@ show_folder_diff() { # HEADING COPY FOLDER-IN-IT
     printf '%s\n' "$shown"
     cat
   }
+}
+
+# Prints the code below a folder, by its names there; a folder whose name begins with a dot is left out.
+list_code() { # FOLDER
+  (cd "$1" && find . -path './.*' -prune -o -type f \( -name CMakeLists.txt -o -name '*.[ch]pp' \) -printf '%P\n')
 }
 
 # Prints the first lines: how many lines have come and gone, and how many of them have only moved.
@@ -243,10 +249,10 @@ print_files() { # FROM TO
   local file added removed moved
   while read -r file; do
     if is_unchanged "$1" "$2" "$file"; then
-      [[ $file == CMakeLists.txt ]] || printf '  %-20s unchanged\n' "$file"
+      [[ $file == CMakeLists.txt ]] || printf '  %-24s unchanged\n' "$file"
     else
       read -r added removed moved _ < <(grep " $file\$" "$LEARN_DIFF/numbers")
-      printf '  %-20s %s%s\n' "$file" "$(print_fate "$1" "$2" "$file") +$added -$removed" \
+      printf '  %-24s %s%s\n' "$file" "$(print_fate "$1" "$2" "$file") +$added -$removed" \
         "$( ((moved == 0)) || echo ", $moved moved here")"
     fi
   done < <(list_files "$1" "$2")

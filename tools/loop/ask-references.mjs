@@ -32,7 +32,7 @@ export function explainPlace(root, { name, first, last }, { chapter, traceLines 
 }
 
 function findFile(root, name, chapter) {
-  const candidates = [...(chapter ? [`chapters/${chapter}/${name}`] : []), name, `chapters/${name}`, `docs/${name}`, `common/${name}`];
+  const candidates = [...(chapter ? [`chapters/${chapter}/${name}`, `chapters/${chapter}/runtime/${name}`] : []), name, `chapters/${name}`, `docs/${name}`, `common/${name}`];
   return candidates.find((path) => !normalize(path).startsWith('..') && existsSync(join(root, path)));
 }
 

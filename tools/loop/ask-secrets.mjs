@@ -93,7 +93,7 @@ function splitText(root, path) {
 
 // In the sections that ask, each fold is an answer, except recorded traces, and folds that hold further exercises.
 function isAnswer(section, summary) {
-  return answerSummary.test(summary) || (answerSection.test(section) && !/\b(trace|exercises)\b/i.test(summary));
+  return answerSummary.test(summary) || (answerSection.test(section) && !/\b(trace|exercises?)\b/i.test(summary));
 }
 
 function readOpen(root, chapter) {

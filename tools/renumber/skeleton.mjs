@@ -1,8 +1,8 @@
 // What a chapter that has just been put in consists of: the server of the chapter before, under another first line.
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isChapterFile } from '../chapters.mjs';
+import { listChapterFiles } from '../chapters.mjs';
 
 const width = 100; // columns, as .clang-format has it
 
@@ -34,22 +34,14 @@ export function isSkeleton(root, before, name) {
 }
 
 function copyChapter(from, to) {
-  for (const file of listSources(from)) {
+  for (const file of listChapterFiles(from)) {
     mkdirSync(dirname(join(to, file)), { recursive: true });
     copyFileSync(join(from, file), join(to, file));
   }
 }
 
 function readSources(folder) {
-  return new Map(listSources(folder).filter((file) => !file.endsWith('CMakeLists.txt')).map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
-}
-
-// An editor's backup, or a note, is not of the chapter.
-function listSources(folder, prefix = '') {
-  return readdirSync(join(folder, prefix), { withFileTypes: true }).flatMap((entry) => {
-    if (entry.isDirectory()) return listSources(folder, `${prefix}${entry.name}/`);
-    return isChapterFile(entry.name) ? [prefix + entry.name] : [];
-  });
+  return new Map(listChapterFiles(folder).filter((file) => !file.endsWith('CMakeLists.txt')).map((file) => [file, readFileSync(join(folder, file), 'utf8')]));
 }
 
 function wrap(text, prefix) {

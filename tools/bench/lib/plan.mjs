@@ -185,9 +185,10 @@ function knobJobs(knob, effort) {
 
 function idleSeconds(server, effort) {
   const most = Math.max(...effort.idleSteps);
-  // A round of `nonblocking` asks everybody, so with each client that connects the next one takes longer; `exec` starts
-  // a program.
-  const connecting = { fork: most / 400, exec: most / 300, nonblocking: (most / 1600) ** 2, 'peer-socat': most / 400 };
+  // A round of `nonblocking` and of `state` asks everybody, so with each client that connects the next one takes longer;
+  // `exec` starts a program.
+  const round = (most / 1600) ** 2;
+  const connecting = { fork: most / 400, exec: most / 300, nonblocking: round, state: round, 'peer-socat': most / 400 };
   return 1 + effort.idleSteps.length * 0.7 + (connecting[withoutNumber(server)] ?? most / 4000);
 }
 

@@ -116,7 +116,7 @@ function drawRatios(results, loadIds) {
 
 // Those who ask about everybody, and those who are told; the strokes tell apart who would share a colour.
 const idleLines = [
-  { name: 'nonblocking', label: 'nonblocking', colour: colours.more, dash: '2 4' },
+  { name: 'state', label: 'state', colour: colours.more, dash: '2 4' },
   { name: 'select', label: 'select', colour: colours.more, dash: '8 4' },
   { name: 'poll', label: 'poll', colour: colours.more },
   { name: 'signal-driven', label: 'signals', colour: colours.less, dash: '2 4' },

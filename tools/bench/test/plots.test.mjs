@@ -49,7 +49,7 @@ test('a figure far away stands at the edge with its number', () => {
 });
 
 test('the edge makes room for nine of ten', () => {
-  const results = makeResults((data) => ['08-nonblocking', '09-select', '10-poll'].forEach((id) => (comparisonOf(data, id, '64B-50').server_ratio = { median: 3.1, low: 3, high: 3.2 })));
+  const results = makeResults((data) => ['08-state', '09-select', '10-poll'].forEach((id) => (comparisonOf(data, id, '64B-50').server_ratio = { median: 3.1, low: 3, high: 3.2 })));
   assert.deepEqual(ratioPoints(results, [results.load('64B-50')]).filter((point) => point.beyond), []);
 });
 
@@ -59,7 +59,7 @@ test('what was not measured has no point, and too few pairs no bar', () => {
     comparisonOf(data, '09-select', '64B-50').server_ratio = null;
   });
   const points = ratioPoints(results, [results.load('64B-50')]);
-  assert.deepEqual(points.filter(({ row }) => /^0[1289]/.test(row)).map(({ row }) => row), ['08 nonblocking']);
+  assert.deepEqual(points.filter(({ row }) => /^0[1289]/.test(row)).map(({ row }) => row), ['08 state']);
   const { low, high, verdict } = points.find(({ row }) => row === '10 poll');
   assert.deepEqual([low, high, verdict], [1.4, 1.4, 'none']);
 });
@@ -142,7 +142,7 @@ test('every server that has a figure is named in its picture', { skip: noPackage
   const results = makeResults();
   const labels = (name) => [...drawPicture(name, results).matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
   for (const { label } of results.servers) assert.ok(labels('ratio').includes(label), label);
-  for (const label of ['08 nonblocking', '09 select', '10 poll', '11 signals', '12 epoll', '16 io_uring']) assert.ok(labels('idle').includes(label), label);
+  for (const label of ['08 state', '09 select', '10 poll', '11 signals', '12 epoll', '16 io_uring']) assert.ok(labels('idle').includes(label), label);
   assert.ok(labels('memory').includes('983 B'));
   assert.ok(labels('calls').includes('0.03'));
   assert.ok(labels('coroutine').includes('37.2'));

@@ -1,8 +1,8 @@
 // Files of a learner: written whole or not at all, and never over what is there.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { isChapterFile } from '../../chapters.mjs';
+import { listChapterFiles } from '../../chapters.mjs';
 import { Problem } from '../../observe/problem.mjs';
 import { describeSystemError } from '../../observe/program.mjs';
 
@@ -38,16 +38,17 @@ export function writeWhole(file, text) {
   }
 }
 
-/** The texts of the files of a chapter that lie in `folder`: a Map of name to text. */
+/** The texts of the files of a chapter that lie in `folder`, and in folders of it: a Map of name to text. */
 export function readSources(folder) {
-  const names = existsSync(folder) ? readdirSync(folder).filter(isChapterFile).sort() : [];
-  return new Map(names.filter((name) => statSync(join(folder, name)).isFile())
-    .map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+  return new Map(listChapterFiles(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }
 
 export function writeSources(folder, sources) {
   mkdirSync(folder, { recursive: true });
-  for (const [name, text] of sources) writeFileSync(join(folder, name), text);
+  for (const [name, text] of sources) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
 }
 
 /** Gives a folder a name of its own beside it, FOLDER.kept-N, and returns that. */

@@ -1,8 +1,8 @@
 // Finds where a call is made in a chapter's code, and where the chapter's text speaks of that line.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isChapterFile } from '../../chapters.mjs';
+import { listChapterFiles } from '../../chapters.mjs';
 import { Document } from '../../docs/lib/markdown.mjs';
 import { familyOf } from './facts.mjs';
 
@@ -23,14 +23,11 @@ const operations = {
 
 const mostPlaces = 3;
 
-/** The files of a chapter, or of common/: [{path, lines}]. */
-function readFiles(root, folder, isWanted) {
-  if (!existsSync(join(root, folder))) return [];
-  return readdirSync(join(root, folder)).filter(isWanted).sort()
+/** The code of a chapter, or of common/: [{path, lines}]. */
+function readFiles(root, folder) {
+  return listChapterFiles(join(root, folder)).filter((name) => /pp$/.test(name))
     .map((name) => ({ path: `${folder}/${name}`, lines: readFileSync(join(root, folder, name), 'utf8').split('\n') }));
 }
-
-const isCpp = (name) => isChapterFile(name) && /pp$/.test(name);
 
 /**
  * The places where the chapter's code makes one of the calls: [{path, line, text}], those first that the chapter `other`
@@ -38,8 +35,8 @@ const isCpp = (name) => isChapterFile(name) && /pp$/.test(name);
  * in the other chapter. Of a call that `isAbsent` from the trace, the operation alone.
  */
 export function findCode(root, chapter, other, calls, { isAbsent = false } = {}) {
-  const [mine, theirs] = [chapter, other].map((name) => (name ? readFiles(root, `chapters/${name}`, isCpp) : []));
-  const common = readFiles(root, 'common', isCpp);
+  const [mine, theirs] = [chapter, other].map((name) => (name ? readFiles(root, `chapters/${name}`) : []));
+  const common = readFiles(root, 'common');
   const old = new Set(theirs.flatMap(({ lines }) => lines.map((text) => text.trim())));
   const operationsOf = (name) => [operations[familyOf(name)]].filter(Boolean);
   const searches = isAbsent ? [[mine, operationsOf]] : [[mine, formsOf], [mine, operationsOf], [common, formsOf], [theirs, formsOf]];
