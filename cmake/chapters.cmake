@@ -122,6 +122,9 @@ function(add_chapter_tests chapter things)
     target_compile_definitions(${tests} PRIVATE CHAPTERS_FOLDER="${PROJECT_SOURCE_DIR}/chapters")
     add_dependencies(${tests} ${chapter})
 
+    # As one: most of the time that a test takes to compile goes into the headers of Catch2, the library and the runtime.
+    set_target_properties(${tests} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+
     # The neighbour, on which a `why` test must fail.
     list_chapters(chapters)
     list(FIND chapters ${chapter} place)
@@ -180,7 +183,4 @@ function(add_chapter_tests chapter things)
             "unset(${kind}_tests)\n")
     endforeach()
     set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
-    if(threads IN_LIST things)
-        add_dependencies(threads-tests ${tests})
-    endif()
 endfunction()

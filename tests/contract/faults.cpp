@@ -10,6 +10,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "chapters/scenarios.hpp"
+#include "contract/failing_calls.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
@@ -21,14 +22,6 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Matches;
 
 namespace {
-
-/// The calls by which servers wait, take a client, receive and send: each chapter has its own. With
-/// a question mark: not every processor has the older ones.
-const std::string waiting =
-    "?select,pselect6,?poll,ppoll,rt_sigtimedwait,?epoll_wait,epoll_pwait,?io_uring_enter";
-const std::string accepting = "accept,accept4";
-const std::string receiving = "read,recvfrom";
-const std::string sending = "sendto";
 
 /// Connects clients to a server without a free descriptor until it says so. Some are still served:
 /// Linux takes the descriptor before a blocking accept() goes to sleep.
@@ -46,12 +39,6 @@ void have_it_say_what_it_lacks(const Server& server) {
 std::size_t count_accepting(const Server& server) {
     wait_until_at_rest(server);
     return std::max(proc::children(server.pid()).size(), proc::count_sockets(server.pid()));
-}
-
-/// The proof that a server has come through what was done to it.
-void require_echo(const Server& server) {
-    Client client(server);
-    REQUIRE(client.exchange("still there?") == "still there?");
 }
 
 }  // namespace

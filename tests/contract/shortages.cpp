@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "chapters/scenarios.hpp"
+#include "contract/failing_calls.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
@@ -20,13 +21,6 @@
 using Catch::Matchers::StartsWith;
 
 namespace {
-
-const std::string accepting = "accept,accept4";
-
-void require_echo(const Server& server) {
-    Client client(server);
-    REQUIRE(client.exchange("still there?") == "still there?");
-}
 
 std::size_t count_failed_allocations(const Server& server) {
     const std::string words = server.diagnostics();

@@ -22,6 +22,7 @@
 #include "listener.hpp"
 #include "runtime/counted.hpp"
 #include "runtime/crowd.hpp"
+#include "runtime/moment.hpp"
 #include "runtime/pair.hpp"
 #include "runtime/sockets.hpp"
 #include "support/proc.hpp"
@@ -100,14 +101,6 @@ Task<> send_and_read(IoContext& io, Fd fd, const Fd& theirs, std::size_t& count)
 /// Begins a task whose frame stays the test's.
 void begin(const Task<>& task) {
     task.operator co_await().await_suspend(std::noop_coroutine()).resume();
-}
-
-/// An engine may be told of an operation, and of its end, only while it runs.
-void run_for_a_moment(IoContext& io) {
-    io.start([](IoContext& context) -> Task<> {
-        co_await context.sleep_for(std::chrono::milliseconds{1});
-    }(io));
-    io.run();
 }
 
 }  // namespace

@@ -10,20 +10,9 @@
 
 #include "io.hpp"
 #include "runtime/counted.hpp"
+#include "runtime/moment.hpp"
 #include "runtime/pair.hpp"
 #include "runtime/sockets.hpp"
-
-namespace {
-
-/// An engine is told of an operation, and of its end, only while it runs.
-void run_for_a_moment(IoContext& io) {
-    io.start([](IoContext& context) -> Task<> {
-        co_await context.sleep_for(std::chrono::milliseconds{1});
-    }(io));
-    io.run();
-}
-
-}  // namespace
 
 TEST_CASE("ring: a thousand operations through room for two", "[promise]") {
     // Every submission after the second needs room that only the kernel can make, and so do most of

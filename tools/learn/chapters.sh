@@ -39,9 +39,10 @@ print_build() { # FILE
 # Prints what begins and ends with which chapter, a line for each: "03-fork BEGINS threads". A chapter that declares
 # nothing has a line with its name alone.
 list_declarations() { # ROOT
-  local chapter
+  local chapter text
   list_chapters "$1" | while read -r chapter; do
-    printf '%s %s\n' "$chapter" "$(tr '\n' ' ' <"$1/chapters/$chapter/CMakeLists.txt")"
+    text=$(<"$1/chapters/$chapter/CMakeLists.txt")
+    printf '%s %s\n' "$chapter" "${text//$'\n'/ }"
   done | awk '{
     chapter = $1
     print chapter
