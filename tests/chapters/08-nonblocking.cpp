@@ -1,14 +1,12 @@
 // Chapter 08: one thread, nonblocking sockets, a turn for everybody.
 
 #include <catch2/catch_test_macros.hpp>
-#include <chrono>
 #include <string>
 #include <vector>
 
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
-#include "support/proc.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
 
@@ -44,13 +42,7 @@ TEST_CASE("the server never sleeps in a call", "[promise]") {
     REQUIRE(silent.exchange("hello") == "hello");
     Client active(server);
     REQUIRE(active.exchange("hello") == "hello");
-    const long long sleeps = proc::voluntary_switches(server.pid());
-    const auto start = proc::cpu_time(server.pid());
-    wait_until("it has used a fifth of a second of processor time", [&] {
-        REQUIRE(active.exchange("hello") == "hello");
-        return proc::cpu_time(server.pid()) - start >= std::chrono::milliseconds{200};
-    });
-    REQUIRE(proc::voluntary_switches(server.pid()) == sleeps);
+    require_never_asleep(server, active);
 }
 
 TEST_CASE("every client has one turn in a round", "[promise]") {

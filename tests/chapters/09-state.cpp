@@ -1,13 +1,11 @@
 // Chapter 09: one thread, and what it has to remember of a client in a struct.
 
 #include <catch2/catch_test_macros.hpp>
-#include <chrono>
 #include <string>
 
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
-#include "support/proc.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
 
@@ -26,13 +24,7 @@ TEST_CASE("the server never sleeps in a call, not for a client that does not rea
     const std::string sent = send_until_server_is_held_back(greedy);
     Client active(server);
     REQUIRE(active.exchange("hello") == "hello");
-    const long long sleeps = proc::voluntary_switches(server.pid());
-    const auto start = proc::cpu_time(server.pid());
-    wait_until("it has used a fifth of a second of processor time", [&] {
-        REQUIRE(active.exchange("hello") == "hello");
-        return proc::cpu_time(server.pid()) - start >= std::chrono::milliseconds{200};
-    });
-    REQUIRE(proc::voluntary_switches(server.pid()) == sleeps);
+    require_never_asleep(server, active);
 }
 
 TEST_CASE("a client that is held back costs one send in a round, and is not read from",

@@ -1,8 +1,6 @@
 // `epoll-edge`: epoll, edge-triggered.
 
 #include <catch2/catch_test_macros.hpp>
-#include <string>
-#include <vector>
 
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
@@ -30,26 +28,6 @@ TEST_CASE("a client costs one epoll_ctl in its life", "[promise]") {
         REQUIRE(client.receive_to_end().empty());
     }
     REQUIRE(trace.count("epoll_ctl") == 10);
-}
-
-// An edge comes once: whoever does not look until EAGAIN has lost what was left.
-TEST_CASE("bytes, end of file and clients that come in one go are all seen", "[promise][wire]") {
-    const Server server;
-    for (unsigned i = 0; i < 30; ++i) {
-        server.stop_all();
-        std::vector<Client> clients;
-        for (unsigned j = 0; j < 5; ++j) {
-            clients.emplace_back(server);
-            clients.back().send(random_bytes(1 + 20000 * j, i));
-            clients.back().half_close();
-        }
-        server.continue_all();
-        for (unsigned j = 0; j < 5; ++j) {
-            CAPTURE(i, j);
-            const bool same = clients[j].receive_to_end() == random_bytes(1 + 20000 * j, i);
-            REQUIRE(same);
-        }
-    }
 }
 
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {

@@ -390,6 +390,16 @@ void require_turned_away_without_room_in_epoll() {
     }
 }
 
+void require_never_asleep(const Server& server, Client& active) {
+    const long long sleeps = proc::voluntary_switches(server.pid());
+    const auto start = proc::cpu_time(server.pid());
+    wait_until("it has used a fifth of a second of processor time", [&] {
+        REQUIRE(active.exchange("hello") == "hello");
+        return proc::cpu_time(server.pid()) - start >= std::chrono::milliseconds{200};
+    });
+    REQUIRE(proc::voluntary_switches(server.pid()) == sleeps);
+}
+
 std::vector<std::string> system_calls_of_a_session(const Chapter& chapter) {
     const Server server(chapter);
     const std::vector<Client> silent = connect_clients(server, 1);
@@ -413,6 +423,7 @@ std::vector<std::string> system_calls_of_a_session(const Chapter& chapter) {
         wait_until_at_rest(server);
     }
     std::vector<std::string> calls = trace.lines();
+    REQUIRE(calls.size() > 40);
     for (std::string& call : calls) {
         call = std::regex_replace(call, std::regex("htons\\([0-9]+\\)"), "htons(PORT)");
         call = std::regex_replace(call, std::regex("127\\.0\\.0\\.1:[0-9]+"), "127.0.0.1:PORT");

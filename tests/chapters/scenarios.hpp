@@ -88,6 +88,10 @@ void require_echoes_for_all_of(unsigned count);
 /// strace.
 void require_turned_away_without_room_in_epoll();
 
+/// Requires that no call of the server sleeps while `active`, who has been accepted, sends and
+/// receives: a thread that sleeps gives the processor away by itself, and the kernel counts that.
+void require_never_asleep(const Server& server, Client& active);
+
 /// The system calls of a session, one after another: a client connects, has three echoes and
 /// leaves, another one resets, and a third is silent. Addresses and what else differs from run to
 /// run are left out. Needs strace.

@@ -116,6 +116,27 @@ TEST_CASE("more bytes than one turn takes are echoed to the end",
     REQUIRE(same);
 }
 
+// An edge comes once: a server that does not look until EAGAIN has lost what was left.
+TEST_CASE("bytes, end of file and clients that come in one go are all seen",
+          "[contract][wire][from-epoll-edge]") {
+    const Server server;
+    for (unsigned i = 0; i < 30; ++i) {
+        server.stop_all();
+        std::vector<Client> clients;
+        for (unsigned j = 0; j < 5; ++j) {
+            clients.emplace_back(server);
+            clients.back().send(random_bytes(1 + 20000 * j, i));
+            clients.back().half_close();
+        }
+        server.continue_all();
+        for (unsigned j = 0; j < 5; ++j) {
+            CAPTURE(i, j);
+            const bool same = clients[j].receive_to_end() == random_bytes(1 + 20000 * j, i);
+            REQUIRE(same);
+        }
+    }
+}
+
 TEST_CASE("clients that are held back at the same time have each their own bytes back",
           "[contract][wire][from-state]") {
     const Server server;

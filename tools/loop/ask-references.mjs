@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import { listChapters } from '../chapters.mjs';
+import { listChapterFiles, listChapters } from '../chapters.mjs';
 import { readLines } from './ask-material.mjs';
 import { findNearest } from './words.mjs';
 
@@ -32,7 +32,9 @@ export function explainPlace(root, { name, first, last }, { chapter, traceLines 
 }
 
 function findFile(root, name, chapter) {
-  const candidates = [...(chapter ? [`chapters/${chapter}/${name}`, `chapters/${chapter}/runtime/${name}`] : []), name, `chapters/${name}`, `docs/${name}`, `common/${name}`];
+  // Of a file in a folder of the chapter, such as runtime/, its own name does.
+  const own = chapter ? listChapterFiles(join(root, 'chapters', chapter)).find((file) => `/${file}`.endsWith(`/${name}`)) : undefined;
+  const candidates = [...(own ? [`chapters/${chapter}/${own}`] : []), name, `chapters/${name}`, `docs/${name}`, `common/${name}`];
   return candidates.find((path) => !normalize(path).startsWith('..') && existsSync(join(root, path)));
 }
 
