@@ -114,6 +114,17 @@ TEST_CASE("ready queue: a pause lasts a while, or until anything happens", "[pro
     REQUIRE(queue.timeout_ms() == -1);
 }
 
+TEST_CASE("ready queue: for ten thousand descriptors room is made a few times", "[promise]") {
+    ReadyQueue queue;
+    int times = 0;
+    for (int fd = 0; fd < 10'000; ++fd) {
+        const std::size_t before = bytes_in_use();
+        queue.make_room(fd);
+        times += bytes_in_use() != before ? 1 : 0;
+    }
+    REQUIRE(times < 20);
+}
+
 TEST_CASE("ready queue: room for a descriptor is made once, and then no turn needs memory",
           "[promise]") {
     ReadyQueue queue = queue_of(1);

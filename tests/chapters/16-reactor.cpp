@@ -96,7 +96,8 @@ TEST_CASE("reactor: a timer, a counter and a socket are served by one loop that 
     pair.say("socket ");
     reactor.watch(pair.ours, hear_all(pair, heard));
     const auto watch_number = [&](const Fd& fd, const std::string& name) {
-        reactor.watch(fd, [&, name] {
+        // `fd` refers to a descriptor below, which outlives the reactor's last round.
+        reactor.watch(fd, [&heard, &fd, name] {
             std::uint64_t number = 0;
             if (::read(fd.get(), &number, sizeof number) == sizeof number) {
                 heard += name + std::to_string(number) + " ";
