@@ -1,29 +1,40 @@
-// A library for LD_PRELOAD: lets one allocation of a program fail. The signal SIGUSR2 with a number
-// (sigqueue(3)) says which one from now on; 0 takes it back. A line on stderr says that it has
-// been.
+// A library for LD_PRELOAD: lets one allocation of a program fail. Which one from now on stands in
+// a file that it shares with whoever has started the program; 0 is none. A line on stderr says that
+// it has been.
 
-#include <signal.h>
+#include "support/fail_allocations.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 
 namespace {
 
-std::atomic<int> left{0};  // allocations up to the one that fails; 0: none does
+/// Until the file is there: the loader and other libraries may allocate before the constructor
+/// below runs.
+AllocationsLeft of_nobody{0};
+AllocationsLeft* left = &of_nobody;
 
-[[gnu::constructor]] void listen_to_signal() {
-    struct sigaction action {};
-    action.sa_sigaction = [](int, siginfo_t* info, void*) { left = info->si_value.sival_int; };
-    action.sa_flags = SA_SIGINFO | SA_RESTART;
-    ::sigaction(SIGUSR2, &action, nullptr);
+[[gnu::constructor]] void open_file() {
+    const char* path = ::getenv(failing_allocation_variable);
+    const int fd = path == nullptr ? -1 : ::open(path, O_RDWR | O_CLOEXEC);
+    // MAP_SHARED: what a test writes is there at once, for all threads, and for children.
+    void* page = fd == -1 ? MAP_FAILED
+                          : ::mmap(nullptr, sizeof(AllocationsLeft), PROT_READ | PROT_WRITE,
+                                   MAP_SHARED, fd, 0);
+    ::close(fd);
+    if (page != MAP_FAILED) {
+        left = static_cast<AllocationsLeft*>(page);
+    }
 }
 
 void fail_if_it_is_the_one() {
-    int before = left;
-    while (before > 0 && !left.compare_exchange_weak(before, before - 1)) {
+    int before = *left;
+    while (before > 0 && !left->compare_exchange_weak(before, before - 1)) {
     }
     if (before == 1) {
         constexpr char line[] = "an allocation has failed\n";

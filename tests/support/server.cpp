@@ -92,7 +92,7 @@ void run_on_one_processor() {
 /// nothing else; on failure it says so on stderr and exits. `copy` is executed instead of the first
 /// word where it is open.
 [[noreturn]] void become(char* const* words, const StartSettings& settings, const Fd& copy,
-                         uid_t user, int out, int err) {
+                         const std::string& allocations, uid_t user, int out, int err) {
     const auto require = [](int result, const char* what) {
         if (result == -1) {
             ::dprintf(STDERR_FILENO, "the test cannot start the server: %s: %s\n", what,
@@ -120,6 +120,7 @@ void run_on_one_processor() {
     }
     if (settings.allocations_can_fail) {
         require(::setenv("LD_PRELOAD", failing_allocations().c_str(), 1), "setenv");
+        require(::setenv(failing_allocation_variable, allocations.c_str(), 1), "setenv");
     }
 
     if (settings.stdin_descriptor != -1) {
@@ -183,6 +184,19 @@ std::string read_file(const Fd& file) {
     }
 }
 
+/// A number in a file that has no name, but that another process can open by the descriptor which
+/// this one has of it, for as long as it has it.
+std::shared_ptr<AllocationsLeft> share_allocations_left(const Fd& file) {
+    check(::ftruncate(file.get(), sizeof(AllocationsLeft)), "ftruncate");  // It is zero.
+    void* page =
+        ::mmap(nullptr, sizeof(AllocationsLeft), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    if (page == MAP_FAILED) {
+        throw failed_call(errno, "mmap");
+    }
+    return {static_cast<AllocationsLeft*>(page),
+            [](AllocationsLeft* left) { ::munmap(left, sizeof *left); }};
+}
+
 std::string describe(int status) {
     if (WIFEXITED(status)) {
         return "exit " + std::to_string(WEXITSTATUS(status));
@@ -194,7 +208,9 @@ std::string describe(int status) {
 
 Program::Program(const fs::path& executable, const StartSettings& settings)
     : stderr_(std::make_shared<Fd>(
-          check(::memfd_create("server's stderr", MFD_CLOEXEC), "memfd_create"))) {
+          check(::memfd_create("server's stderr", MFD_CLOEXEC), "memfd_create"))),
+      allocations_(check(::memfd_create("allocations left", MFD_CLOEXEC), "memfd_create")),
+      allocations_left_(share_allocations_left(allocations_)) {
     // Several processes or threads may write to it at once: each line goes to the end.
     check(::fcntl(stderr_->get(), F_SETFL, O_APPEND), "fcntl");
     // Orphans of the server become ours, so that the destructor can wait for them.
@@ -220,9 +236,11 @@ Program::Program(const fs::path& executable, const StartSettings& settings)
     const uid_t user = unprivileged_user();
     descriptor_limit_at_start();
     failing_allocations();
+    const std::string allocations =
+        "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(allocations_.get());
     pid_ = check(::fork(), "fork");
     if (pid_ == 0) {
-        become(words.data(), settings, copy, user, out.get(),
+        become(words.data(), settings, copy, allocations, user, out.get(),
                settings.stderr_descriptor == -1 ? stderr_->get() : settings.stderr_descriptor);
     }
     // The child does the same: whichever of the two comes first, the group is there from now on.
@@ -260,9 +278,7 @@ void Program::signal(int number) const {
 }
 
 void Program::fail_allocation(int count) const {
-    sigval value{};
-    value.sival_int = count;
-    check(::sigqueue(pid_, SIGUSR2, value), "sigqueue");
+    *allocations_left_ = count;
 }
 
 void Program::stop_all() const {

@@ -12,6 +12,7 @@
 
 #include "fd.hpp"
 #include "support/chapter.hpp"
+#include "support/fail_allocations.hpp"
 
 /// How a program is started.
 struct StartSettings {
@@ -56,9 +57,9 @@ public:
     /// Sends a signal to the program alone, not to its children.
     void signal(int number) const;
 
-    /// Has the program's `count`-th allocation from now on throw std::bad_alloc, and that of each
-    /// child that is started from now on; 0 takes it back. Only for a program that was started with
-    /// allocations_can_fail.
+    /// Has the `count`-th allocation from now on throw std::bad_alloc, counted over the program,
+    /// its threads and its children; 0 takes it back. It holds when the call returns. Only for a
+    /// program that was started with allocations_can_fail.
     void fail_allocation(int count) const;
 
     /// Changes a resource limit (setrlimit(2)) of the program and of its children while they run.
@@ -87,6 +88,8 @@ private:
     Fd pidfd_;
     Fd stdout_;
     std::shared_ptr<Fd> stderr_;
+    Fd allocations_;  ///< the file of the next; the program opens it when it starts
+    std::shared_ptr<AllocationsLeft> allocations_left_;
     std::optional<std::string> exit_status_;
 };
 
