@@ -229,6 +229,17 @@ long long voluntary_switches(pid_t process) {
     return std::stoll(status_field(process, "voluntary_ctxt_switches"));
 }
 
+std::map<pid_t, long long> voluntary_switches_of_threads(pid_t process) {
+    std::map<pid_t, long long> all;
+    for (const fs::directory_entry& thread : fs::directory_iterator(folder(process) / "task")) {
+        if (!status_field(thread.path(), "Name").starts_with("iou-")) {
+            all[std::stoi(thread.path().filename())] =
+                std::stoll(status_field(thread.path(), "voluntary_ctxt_switches"));
+        }
+    }
+    return all;
+}
+
 long long switches(pid_t thread) {
     return voluntary_switches(thread) +
            std::stoll(status_field(thread, "nonvoluntary_ctxt_switches"));

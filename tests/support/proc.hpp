@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,10 @@ std::uint64_t pending_signals(pid_t process);
 
 /// How often the process has gone to sleep by itself so far: for each thing that it waited for.
 long long voluntary_switches(pid_t process);
+
+/// The same of each of its threads, by its number; those that the kernel has started for io_uring
+/// are left out.
+std::map<pid_t, long long> voluntary_switches_of_threads(pid_t process);
 
 /// How often the thread has left a processor so far, by itself or for another thread. One that
 /// shares its processor with its client may have no time to go to sleep.

@@ -26,8 +26,6 @@ std::vector<pid_t> processes_of(const Server& server) {
 /// The words with which strace attaches to the server and to the children that it has by now, to
 /// follow these calls.
 std::vector<std::string> strace_arguments(const Server& server, const std::string& calls) {
-    // A server that prints its ready line may have children yet to start.
-    wait_until_at_rest(server);
     std::vector<std::string> words{"-f", "-qq",         "-a", "1",
                                    "-e", "signal=none", "-e", "trace=" + calls};
     for (const pid_t process : processes_of(server)) {
@@ -42,22 +40,39 @@ std::vector<std::string> injecting_arguments(const Server& server, const std::st
     return words;
 }
 
+SwitchesOfThreads switches_at_rest(const Server& server) {
+    // A server that prints its ready line may have children yet to start.
+    wait_until_at_rest(server);
+    SwitchesOfThreads switches;
+    for (const pid_t process : processes_of(server)) {
+        switches.merge(proc::voluntary_switches_of_threads(process));
+    }
+    return switches;
+}
+
 /// strace takes one thread after another, and the next client may be served by the last of them.
-void wait_until_attached(const Program& strace, const Server& server) {
+/// And a call in which a thread sleeps is not seen before the thread has been stopped, which is a
+/// switch, and has begun the call anew: until then the client might be accepted by it.
+void wait_until_attached(const Program& strace, const Server& server,
+                         const SwitchesOfThreads& before) {
     wait_until("strace has attached to the server", [&] {
         if (!strace.is_running()) {
             throw std::runtime_error("strace has ended: " + strace.diagnostics());
         }
         const std::vector<pid_t> all = processes_of(server);
-        return std::all_of(all.begin(), all.end(), proc::is_traced);
+        return std::all_of(all.begin(), all.end(), proc::is_traced) &&
+               std::all_of(before.begin(), before.end(), [](const auto& thread) {
+                   return proc::voluntary_switches(thread.first) > thread.second;
+               });
     });
 }
 
 }  // namespace
 
 SystemCallTrace::SystemCallTrace(const Server& server, const std::string& calls)
-    : strace_("strace", {.arguments = strace_arguments(server, calls)}) {
-    wait_until_attached(strace_, server);
+    : before_(switches_at_rest(server)),
+      strace_("strace", {.arguments = strace_arguments(server, calls)}) {
+    wait_until_attached(strace_, server, before_);
 }
 
 std::vector<std::string> SystemCallTrace::lines() const {
@@ -77,8 +92,9 @@ std::size_t SystemCallTrace::count(const std::string& call) const {
 }
 
 FaultInjection::FaultInjection(const Server& server, const std::string& fault)
-    : strace_("strace", {.arguments = injecting_arguments(server, fault)}) {
-    wait_until_attached(strace_, server);
+    : before_(switches_at_rest(server)),
+      strace_("strace", {.arguments = injecting_arguments(server, fault)}) {
+    wait_until_attached(strace_, server, before_);
 }
 
 std::size_t FaultInjection::count() const {

@@ -1,10 +1,14 @@
 // Looks at the system calls of a running server, or makes them fail: strace(1), attached to it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "support/server.hpp"
+
+/// How often each thread of a server has given the processor away by itself, by its number.
+using SwitchesOfThreads = std::map<pid_t, long long>;
 
 /// Whether strace can attach to a running process. For what a test looks at beside the rest.
 bool can_attach_strace();
@@ -28,6 +32,7 @@ public:
     std::size_t count(const std::string& call) const;
 
 private:
+    const SwitchesOfThreads before_;
     Program strace_;
 };
 
@@ -45,5 +50,6 @@ public:
     std::size_t count() const;
 
 private:
+    const SwitchesOfThreads before_;
     Program strace_;
 };
