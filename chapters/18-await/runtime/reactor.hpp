@@ -30,14 +30,15 @@ public:
     /// by answering Next::turn, in later ones.
     ///
     /// The descriptor stays the caller's and must be open until the callback has answered
-    /// Next::end. The reactor then destroys the callback, and with it what the callback owns: the
-    /// descriptor, if that is the way of it. Throws std::system_error, and has not kept the
-    /// callback, when epoll cannot take the descriptor.
+    /// Next::end. The reactor then destroys the callback, and with it what the callback owns, which
+    /// may be the descriptor. Throws, and has not kept the callback, when epoll cannot take the
+    /// descriptor (std::system_error) or there is no memory (std::bad_alloc).
     void watch(const Fd& fd, Callback callback);
 
     /// Sleeps until a descriptor is ready, unless one is so already, and gives the callback of each
     /// that is one turn. Callbacks may call watch(). They should not throw: when an exception
-    /// leaves run_once(), the callbacks that were still to have their turn are forgotten.
+    /// leaves run_once(), the callback that has thrown and those that were still to have their turn
+    /// are never called again.
     void run_once();
 
 private:
