@@ -4,8 +4,8 @@
 #include <coroutine>
 #include <exception>
 
-/// What a coroutine returns that nobody holds: it begins at once, belongs to the one it waits for
-/// while it waits, and frees its frame at its end. No exception may leave it.
+/// The return type of a coroutine that nobody holds. It begins at once. While it waits, it belongs
+/// to the one it waits for, and at its end it frees its own frame. No exception may leave it.
 struct Coroutine {
     struct promise_type {
         Coroutine get_return_object() noexcept { return {}; }

@@ -3,9 +3,9 @@
 
 #include <coroutine>
 
-/// What a coroutine returns that nobody holds: it begins at once, belongs to the one it waits for
-/// while it waits, and frees its frame at its end. What it throws after its first co_await leaves
-/// the call that has resumed it, whose duty it is then to free the frame.
+/// The return type of a coroutine that nobody holds. It begins at once. While it waits, it belongs
+/// to the one it waits for, and at its end it frees its own frame. What it throws after its first
+/// co_await leaves the call that has resumed it, whose duty it is then to free the frame.
 struct Coroutine {
     struct promise_type {
         Coroutine get_return_object() noexcept { return {}; }
