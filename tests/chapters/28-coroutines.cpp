@@ -2,10 +2,6 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <cctype>
-#include <map>
-#include <string>
-#include <vector>
 
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
@@ -14,27 +10,6 @@
 #include "support/strace.hpp"
 
 using Catch::Matchers::Matches;
-
-namespace {
-
-/// The calls of each descriptor, in their order. Where epoll_wait() did not have to sleep is left
-/// out: a coroutine goes on by itself where a callback was called once more.
-std::map<std::string, std::vector<std::string>> by_descriptor(
-    const std::vector<std::string>& calls) {
-    std::map<std::string, std::vector<std::string>> found;
-    for (std::string call : calls) {
-        const std::size_t open = call.find('(');
-        const std::string first = call.substr(open + 1, call.find_first_of(",)") - open - 1);
-        if (first.empty() || std::isdigit(static_cast<unsigned char>(first.front())) == 0) {
-            continue;
-        }
-        const std::size_t timeout = call.find(", 64, ");
-        found[first].push_back(call.substr(0, timeout));
-    }
-    return found;
-}
-
-}  // namespace
 
 TEST_CASE("the server makes the same system calls as with callbacks", "[why]") {
     require_strace();
