@@ -250,7 +250,7 @@ inline void Reactor::take_events() {
 
         for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
             Watched& watched = watched_.at(event.data.fd);
-            watched.has_input = true;
+            watched.has_input = watched.has_input || (event.events & ~std::uint32_t{EPOLLOUT}) != 0;
             if ((event.events & ~std::uint32_t{EPOLLIN | EPOLLOUT}) != 0) {
                 watched.has_mark = true;
             }
