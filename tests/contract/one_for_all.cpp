@@ -272,6 +272,28 @@ TEST_CASE("a crowd that always has more to send does not keep a quiet client or 
     REQUIRE(between[7] <= crowd_size / 2);
 }
 
+TEST_CASE("visits leave no memory behind", "[contract][from-nonblocking]") {
+    const Server server;
+    const auto visit = [&server] {
+        Client client(server);
+        REQUIRE(client.exchange("hello") == "hello");
+    };
+    for (int i = 0; i < 100; ++i) {
+        visit();  // What is set aside once is there after these.
+    }
+    wait_until("the first ones are gone", [&] { return server.count_clients() == 0; });
+    const std::size_t before = proc::resident_bytes(server.pid());
+    for (int i = 0; i < 1000; ++i) {
+        visit();
+    }
+    wait_until("all are gone", [&] { return server.count_clients() == 0; });
+    const std::size_t now = proc::resident_bytes(server.pid());
+    // A page for each visit would be four mebibytes. A sanitizer keeps what has been freed.
+    const bool is_sanitized = proc::reserved_bytes(server.pid()) > std::size_t{1} << 40;
+    CAPTURE(before, now);
+    REQUIRE(now <= before + (is_sanitized ? 256 : 2) * std::size_t{1024} * 1024);
+}
+
 TEST_CASE("clients that send and receive at the same time, and then leave, leave nothing behind",
           "[contract][from-nonblocking]") {
     const Server server;

@@ -1,0 +1,152 @@
+// Chapter 17: a client's story is one function again, left in the middle at the end of a turn.
+
+#include <catch2/catch_test_macros.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "chapters/scenarios.hpp"
+#include "runtime/counted.hpp"
+#include "runtime/generator.hpp"
+#include "support/client.hpp"
+#include "support/server.hpp"
+#include "support/strace.hpp"
+
+namespace {
+
+/// Puts lines together out of whatever has come. When all has been read, more must come first.
+Generator read_lines(std::string_view& come, std::vector<std::string>& lines) {
+    while (true) {
+        std::string line;
+        while (!line.ends_with('\n')) {
+            if (come.empty()) {
+                co_yield Next::event;
+                continue;
+            }
+            line += come.front();
+            come.remove_prefix(1);
+        }
+        lines.push_back(line);
+        co_yield Next::turn;
+    }
+}
+
+Generator yield_twice(std::vector<std::string>& heard) {
+    heard.emplace_back("first");
+    co_yield Next::turn;
+    heard.emplace_back("second");
+    co_yield Next::pause;
+    heard.emplace_back("last");
+}
+
+Generator hold(Counted parameter) {
+    const Counted local = parameter;
+    co_yield Next::event;
+}
+
+Generator fail_after_a_turn() {
+    const Counted local;
+    co_yield Next::turn;
+    throw std::runtime_error("it has failed");
+}
+
+}  // namespace
+
+TEST_CASE("for small echoes the server makes the same system calls as before it could yield",
+          "[why]") {
+    require_strace();
+    const std::vector<std::string> before = system_calls_of_a_session(chapter_before());
+    const std::vector<std::string> now = system_calls_of_a_session(chapter_under_test());
+    REQUIRE(before.size() > 40);
+    REQUIRE(now == before);
+}
+
+// Before, the half of a line that has come would have been a member of a struct.
+TEST_CASE("generator: what comes in pieces is put together in a local variable", "[why]") {
+    std::string_view come;
+    std::vector<std::string> lines;
+    Generator turns = read_lines(come, lines);
+    come = "Hel";
+    REQUIRE(turns.resume() == Next::event);
+    come = "lo,\nworld";
+    REQUIRE(turns.resume() == Next::turn);
+    REQUIRE(lines == std::vector<std::string>{"Hello,\n"});
+    REQUIRE(turns.resume() == Next::event);
+    come = "!\n";
+    REQUIRE(turns.resume() == Next::turn);
+    REQUIRE(lines == std::vector<std::string>{"Hello,\n", "world!\n"});
+}
+
+TEST_CASE("generator: each turn goes on where the last one ended, and the end is an answer",
+          "[promise]") {
+    std::vector<std::string> heard;
+    Generator turns = yield_twice(heard);
+    REQUIRE(heard.empty());  // The call has made the frame, and nothing else.
+    REQUIRE(turns.resume() == Next::turn);
+    REQUIRE(heard == std::vector<std::string>{"first"});
+    REQUIRE(turns.resume() == Next::pause);
+    REQUIRE(heard == std::vector<std::string>{"first", "second"});
+    REQUIRE(turns.resume() == Next::end);
+    REQUIRE(heard == std::vector<std::string>{"first", "second", "last"});
+}
+
+TEST_CASE("generator: with it the frame ends, wherever its function stands", "[promise]") {
+    REQUIRE(Counted::alive == 0);
+    {
+        const Generator never_resumed = hold(Counted());
+        REQUIRE(Counted::alive == 1);
+    }
+    REQUIRE(Counted::alive == 0);
+    {
+        Generator in_the_middle = hold(Counted());
+        REQUIRE(in_the_middle.resume() == Next::event);
+        REQUIRE(Counted::alive == 2);
+    }
+    REQUIRE(Counted::alive == 0);
+    {
+        Generator at_its_end = hold(Counted());
+        at_its_end.resume();
+        REQUIRE(at_its_end.resume() == Next::end);
+        REQUIRE(Counted::alive == 1);  // The parameter lives as long as the frame.
+    }
+    REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("generator: the one that it is moved to owns the frame", "[promise]") {
+    REQUIRE(Counted::alive == 0);
+    {
+        Generator old = hold(Counted());
+        {
+            Generator now = std::move(old);
+            REQUIRE(now.resume() == Next::event);
+            REQUIRE(Counted::alive == 2);
+        }
+        REQUIRE(Counted::alive == 0);
+    }
+    REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("generator: an exception leaves the turn in which it is thrown", "[promise]") {
+    {
+        Generator turns = fail_after_a_turn();
+        REQUIRE(turns.resume() == Next::turn);
+        REQUIRE_THROWS_AS(turns.resume(), std::runtime_error);
+        REQUIRE(Counted::alive == 0);  // Thrown through the function, as through any other.
+    }
+    REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
+    require_strace();
+    require_turned_away_without_room_in_epoll();
+}
+
+TEST_CASE("an echo costs four system calls", "[limit]") {
+    require_strace();
+    // Each time epoll_wait, read, sendto, and a read that finds nothing.
+    const std::size_t calls = system_calls_of_ten_echoes(chapter_under_test());
+    CAPTURE(calls);
+    REQUIRE((calls == 40 || calls == 39));
+}
