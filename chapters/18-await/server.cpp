@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -19,11 +18,12 @@
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
+#include "runtime/coroutine.hpp"
 #include "runtime/generator.hpp"
 #include "runtime/reactor.hpp"
+#include "runtime/watched_fd.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
-constexpr int steps_at_once = 4;
 
 struct Listener {
     Fd fd;
@@ -40,8 +40,7 @@ void make_nonblocking(const Fd& fd);
 Generator accept_clients(Listener& listener, Reactor& reactor);
 std::optional<Client> accept_client(Listener& listener);
 void add_client(Client client, Reactor& reactor);
-Next serve_client(const Client& client, Generator& turns);
-Generator echo(const Fd& client);
+Coroutine serve_client(Client client, Reactor& reactor);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
 std::size_t send_some(const Fd& client, std::span<const char> bytes);
 
@@ -136,48 +135,37 @@ std::optional<Client> accept_client(Listener& listener) {
 void add_client(Client client, Reactor& reactor) {
     const Address address = client.address;
     try {
-        // The callback owns the client and the frame of its echo: all end together, with Next::end.
-        const auto owned = std::make_shared<Client>(std::move(client));
-        const auto turns = std::make_shared<Generator>(echo(owned->fd));
-        reactor.watch(owned->fd, [owned, turns] { return serve_client(*owned, *turns); });
+        serve_client(std::move(client), reactor);
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
-/// One client's turn. Whatever goes wrong on its connection ends this client alone.
-Next serve_client(const Client& client, Generator& turns) {
+/// Sends back everything that the client sends, until it closes its sending side. Whatever goes
+/// wrong on its connection ends this client alone.
+Coroutine serve_client(Client client, Reactor& reactor) {
     try {
-        Next next = Next::turn;
-        for (int i = 0; i < steps_at_once && next == Next::turn; ++i) {
-            next = turns.resume();
+        const WatchedFd watched(reactor, std::move(client.fd));
+        co_await watched.event();
+        std::array<char, buffer_size> buffer;
+        while (true) {
+            const auto received = receive(watched.fd(), buffer);
+            if (!received) {
+                co_await watched.event();
+                continue;
+            }
+            if (*received == 0) {
+                co_return;  // End of file: the client has closed its sending side.
+            }
+            std::span<const char> unsent = std::span(buffer).first(*received);
+            while (!unsent.empty()) {
+                const std::size_t sent = send_some(watched.fd(), unsent);
+                unsent = unsent.subspan(sent);
+                co_await (sent > 0 ? watched.turn() : watched.event());
+            }
         }
-        return next;
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});
-        return Next::end;
-    }
-}
-
-/// Sends back everything that the client sends, until it closes its sending side. Yields after each
-/// step.
-Generator echo(const Fd& client) {
-    std::array<char, buffer_size> buffer;
-    while (true) {
-        const auto received = receive(client, buffer);
-        if (!received) {
-            co_yield Next::event;
-            continue;
-        }
-        if (*received == 0) {
-            co_return;  // End of file: the client has closed its sending side.
-        }
-        std::span<const char> unsent = std::span(buffer).first(*received);
-        while (!unsent.empty()) {
-            const std::size_t sent = send_some(client, unsent);
-            unsent = unsent.subspan(sent);
-            co_yield sent > 0 ? Next::turn : Next::event;
-        }
     }
 }
 
