@@ -19,14 +19,13 @@
 #include "listener.hpp"
 #include "program.hpp"
 #include "runtime/coroutine.hpp"
-#include "runtime/generator.hpp"
 #include "runtime/reactor.hpp"
 #include "runtime/watched_fd.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 
 struct Listener {
-    Fd fd;
+    WatchedFd watched;
     bool has_shortage = false;  ///< nothing to take the next client with, when last tried
     bool is_ready = false;  ///< an event has come, and accept() has not failed with EAGAIN since
 };
@@ -37,7 +36,7 @@ struct Client {
 };
 
 void make_nonblocking(const Fd& fd);
-Generator accept_clients(Listener& listener, Reactor& reactor);
+Coroutine accept_clients(Listener& listener, Reactor& reactor);
 std::optional<Client> accept_client(Listener& listener);
 void add_client(Client client, Reactor& reactor);
 Coroutine serve_client(Client client, Reactor& reactor);
@@ -46,12 +45,12 @@ std::size_t send_some(const Fd& client, std::span<const char> bytes);
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
-        Listener listener{listen_on(options)};
-        make_nonblocking(listener.fd);
+        Fd fd = listen_on(options);
+        make_nonblocking(fd);
         Reactor reactor;
-        Generator turns = accept_clients(listener, reactor);
-        reactor.watch(listener.fd, [&] { return turns.resume(); });
-        announce(listener.fd);
+        Listener listener{WatchedFd(reactor, std::move(fd))};
+        accept_clients(listener, reactor);
+        announce(listener.watched.fd());
         while (true) {
             reactor.run_once();
         }
@@ -64,17 +63,18 @@ void make_nonblocking(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
 }
 
-/// Takes in one client a turn; for ever.
-Generator accept_clients(Listener& listener, Reactor& reactor) {
+/// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
+Coroutine accept_clients(Listener& listener, Reactor& reactor) {
+    co_await listener.watched.event();
     while (true) {
         listener.is_ready = true;
         if (std::optional<Client> client = accept_client(listener)) {
             add_client(std::move(*client), reactor);
         }
         if (listener.has_shortage) {
-            co_yield Next::pause;  // It may end without an event: then look again after a while.
+            co_await listener.watched.pause();
         } else {
-            co_yield listener.is_ready ? Next::turn : Next::event;
+            co_await (listener.is_ready ? listener.watched.turn() : listener.watched.event());
         }
     }
 }
@@ -84,8 +84,8 @@ Generator accept_clients(Listener& listener, Reactor& reactor) {
 std::optional<Client> accept_client(Listener& listener) {
     while (true) {
         Client client;
-        const int fd = ::accept4(listener.fd.get(), client.address.get(), &client.address.length,
-                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = ::accept4(listener.watched.fd().get(), client.address.get(),
+                                 &client.address.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd != -1) {
             client.fd = Fd{fd};
             listener.has_shortage = false;

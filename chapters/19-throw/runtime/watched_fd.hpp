@@ -29,6 +29,9 @@ public:
     /// their turn.
     Awaiter turn() const;
 
+    /// `co_await watched.pause()` goes on after a while: no event will tell when it can.
+    Awaiter pause() const;
+
 private:
     struct Waiter {
         explicit Waiter(Fd watched) : fd(std::move(watched)) {}
@@ -81,12 +84,21 @@ inline WatchedFd::Awaiter WatchedFd::turn() const {
     return {*waiter_, Next::turn};
 }
 
+inline WatchedFd::Awaiter WatchedFd::pause() const {
+    return {*waiter_, Next::pause};
+}
+
 /// The callback: the coroutine goes on until it waits here again, or has ended.
 inline Next WatchedFd::Waiter::resume() {
     constexpr int steps_at_once = 4;
     steps_left = steps_at_once;
-    if (frame) {
-        std::exchange(frame, nullptr).resume();
+    if (const auto running = std::exchange(frame, nullptr)) {
+        try {
+            running.resume();
+        } catch (...) {
+            running.destroy();  // It has come to its end, and could not free itself.
+            throw;
+        }
     }
     return frame ? next : Next::end;
 }
