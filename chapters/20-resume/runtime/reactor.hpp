@@ -1,4 +1,5 @@
-// A reactor: it knows which descriptor is ready and whom to call, and nothing of what happens then.
+// A reactor: it knows which descriptor is ready and whom to resume, and nothing of what happens
+// then.
 #pragma once
 
 #include <sys/epoll.h>
@@ -6,8 +7,8 @@
 #include <array>
 #include <cassert>
 #include <cerrno>
+#include <coroutine>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -18,50 +19,66 @@
 #include "fd.hpp"
 #include "ready_queue.hpp"
 
-/// Calls the callback of each descriptor that is ready: an event loop on epoll(7), edge-triggered,
-/// for one thread.
+/// Resumes the coroutine that waits for a descriptor that is ready: an event loop on epoll(7),
+/// edge-triggered, for one thread.
 class Reactor {
 public:
-    using Callback = std::function<Next()>;
-
     Reactor() : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
 
-    /// Calls `callback` when the descriptor becomes readable or writable, or is so already. An edge
-    /// is reported once: the callback has to go on until a call fails with EAGAIN, in this turn or,
-    /// by answering Next::turn, in later ones.
-    ///
-    /// The descriptor stays the caller's and must be open until the callback has answered
-    /// Next::end. The reactor then destroys the callback, and with it what the callback owns: the
-    /// descriptor, if that is the way of it. Throws std::system_error, and has not kept the
-    /// callback, when epoll cannot take the descriptor.
-    void watch(const Fd& fd, Callback callback);
+    /// Destroys the coroutines that wait.
+    ~Reactor();
 
-    /// Sleeps until a descriptor is ready, unless one is so already, and gives the callback of each
-    /// that is one turn. Callbacks may call watch(). They should not throw: when an exception
-    /// leaves run_once(), the callbacks that were still to have their turn are forgotten.
+    /// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
+    /// waits for such a one a turn. Throws what leaves a coroutine; those that were still to have
+    /// their turn are forgotten then.
     void run_once();
 
 private:
+    friend class WatchedFd;
+
+    void watch(const Fd& fd);
+    void forget(const Fd& fd);
+    void resume(std::coroutine_handle<> frame);
     void take_events();
 
     static constexpr int events_at_once = 64;
+    static constexpr int steps_at_once = 4;
 
     Fd epoll_;
     ReadyQueue ready_;
-    std::unordered_map<int, Callback> callbacks_;  // by descriptor
+    std::unordered_map<int, std::coroutine_handle<>> waiting_;  // by descriptor; null is nobody
+    int steps_left_ = steps_at_once;                            // of this turn
 };
 
-inline void Reactor::watch(const Fd& fd, Callback callback) {
+inline Reactor::~Reactor() {
+    // In a frame there are descriptors, and they leave the list with it.
+    for (const auto& [fd, frame] : std::exchange(waiting_, {})) {
+        if (frame) {
+            frame.destroy();
+        }
+    }
+}
+
+/// Events of the descriptor come from now on.
+inline void Reactor::watch(const Fd& fd) {
     ready_.make_room(fd.get());
-    const auto [entry, is_new] = callbacks_.try_emplace(fd.get(), std::move(callback));
+    const auto [entry, is_new] = waiting_.try_emplace(fd.get());
     assert(is_new);
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLET;
     event.data.fd = fd.get();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == -1) {
         const std::system_error failure = failed_call(errno, "epoll_ctl");
-        callbacks_.erase(entry);
+        waiting_.erase(entry);
         throw failure;
+    }
+}
+
+/// The descriptor is about to be closed. Destroys the coroutine that waits for it.
+inline void Reactor::forget(const Fd& fd) {
+    const auto entry = waiting_.extract(fd.get());
+    if (entry && entry.mapped()) {
+        entry.mapped().destroy();
     }
 }
 
@@ -69,11 +86,21 @@ inline void Reactor::run_once() {
     take_events();
     ready_.begin_round();
     while (const std::optional<int> fd = ready_.next()) {
-        const Next next = callbacks_.at(*fd)();
-        ready_.end_turn(*fd, next);
-        if (next == Next::end) {
-            callbacks_.erase(*fd);
+        const auto entry = waiting_.find(*fd);
+        if (entry != waiting_.end() && entry->second) {
+            resume(std::exchange(entry->second, nullptr));
         }
+    }
+}
+
+/// The coroutine goes on until it waits again, or has ended.
+inline void Reactor::resume(std::coroutine_handle<> frame) {
+    steps_left_ = steps_at_once;
+    try {
+        frame.resume();
+    } catch (...) {
+        frame.destroy();  // It has come to its end, and could not free itself.
+        throw;
     }
 }
 

@@ -1,16 +1,15 @@
-// Who has the next turn: descriptors and answers, no kernel, and nothing of what a turn is.
+// Who has the next turn: descriptors, no kernel, and nothing of what a turn is.
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <vector>
 
-/// What is answered at the end of a turn: when the next one is to be.
+/// When the next turn is to be.
 enum class Next {
     event,  ///< when something has changed: a call has failed with EAGAIN
     turn,   ///< after the others have had their turn: there may be more to do
     pause,  ///< after a while: it cannot go on, and no event will tell when it can
-    end,    ///< never
 };
 
 /// The descriptors that are to have a turn, each of them queued once.
@@ -28,12 +27,7 @@ public:
     }
 
     /// An event has come: the descriptor is queued, unless it is already.
-    void add(int fd) {
-        if (!is_queued_.at(static_cast<std::size_t>(fd))) {
-            is_queued_[static_cast<std::size_t>(fd)] = true;
-            next_round_.push_back(fd);
-        }
-    }
+    void add(int fd) { add_to(next_round_, fd); }
 
     /// For how long the thread may sleep before the next round, as epoll_wait(2) wants it: 0 when a
     /// descriptor is to have a turn, -1 when only an event can bring one.
@@ -54,27 +48,36 @@ public:
         turns_ = 0;
     }
 
-    /// The descriptor whose turn it is, or nothing when the round is over.
+    /// The descriptor whose turn it is, or nothing when the round is over. It is queued no longer.
     std::optional<int> next() {
-        return turns_ < round_.size() ? std::optional(round_[turns_++]) : std::nullopt;
+        if (turns_ == round_.size()) {
+            return std::nullopt;
+        }
+        const int fd = round_[turns_++];
+        is_queued_[static_cast<std::size_t>(fd)] = false;
+        return fd;
     }
 
-    /// The turn of a descriptor is over, and the answer says when it has the next one.
-    void end_turn(int fd, Next next) {
-        switch (next) {
-            case Next::turn: next_round_.push_back(fd); break;
-            case Next::pause: paused_.push_back(fd); break;
-            case Next::event:
-            case Next::end: is_queued_[static_cast<std::size_t>(fd)] = false; break;
+    /// Somebody waits for a turn of the descriptor. Where it is queued already, that stays.
+    void wait(int fd, Next next) {
+        if (next != Next::event) {
+            add_to(next == Next::turn ? next_round_ : paused_, fd);
         }
     }
 
 private:
     static constexpr int pause_ms = 100;
 
-    std::vector<bool> is_queued_;  // by descriptor: is in a list, or has its turn
+    void add_to(std::vector<int>& list, int fd) {
+        if (!is_queued_.at(static_cast<std::size_t>(fd))) {
+            is_queued_[static_cast<std::size_t>(fd)] = true;
+            list.push_back(fd);
+        }
+    }
+
+    std::vector<bool> is_queued_;  // by descriptor: is in a list
     std::vector<int> next_round_;
     std::vector<int> round_;
     std::size_t turns_ = 0;    // how many of the round have had theirs
-    std::vector<int> paused_;  // that answered Next::pause in this round
+    std::vector<int> paused_;  // since this round
 };

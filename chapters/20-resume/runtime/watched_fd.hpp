@@ -1,25 +1,26 @@
-// What a coroutine can await of a descriptor: the reactor's callback resumes it.
+// What a coroutine can await of a descriptor: the reactor resumes it.
 #pragma once
 
 #include <coroutine>
-#include <memory>
 #include <utility>
 
 #include "fd.hpp"
 #include "reactor.hpp"
 #include "ready_queue.hpp"
 
-/// A descriptor whose events one coroutine can await. The coroutine has to be in a turn of this
-/// descriptor when it ends.
+/// A descriptor whose events a coroutine can await, one at a time. When it is destroyed, who still
+/// waits for it is.
 class WatchedFd {
 public:
     class Awaiter;
 
-    /// The reactor takes over the descriptor, and closes it after the coroutine has ended. Throws
-    /// std::system_error when epoll cannot take it.
+    /// Takes over the descriptor. Throws std::system_error when epoll cannot take it.
     WatchedFd(Reactor& reactor, Fd fd);
+    WatchedFd(const WatchedFd&) = delete;
+    WatchedFd& operator=(const WatchedFd&) = delete;
+    ~WatchedFd();
 
-    const Fd& fd() const { return waiter_->fd; }
+    const Fd& fd() const { return fd_; }
 
     /// `co_await watched.event()` goes on when something has changed. An edge is reported once:
     /// await it at the beginning, and where a call has failed with EAGAIN.
@@ -33,72 +34,46 @@ public:
     Awaiter pause() const;
 
 private:
-    struct Waiter {
-        explicit Waiter(Fd watched) : fd(std::move(watched)) {}
-        ~Waiter() {
-            if (frame) {
-                frame.destroy();
-            }
-        }
-        Next resume();
-
-        Fd fd;
-        std::coroutine_handle<> frame;  ///< of the coroutine that waits here
-        Next next = Next::event;        ///< what it waits for
-        int steps_left = 0;             ///< of its turn
-    };
-
-    Waiter* waiter_;  // The callback owns it.
+    Reactor& reactor_;
+    Fd fd_;
 };
 
 /// What `co_await` asks: must the coroutine wait, who has it meanwhile, and what comes of it?
 class WatchedFd::Awaiter {
 public:
-    Awaiter(Waiter& waiter, Next next) : waiter_(waiter), next_(next) {}
+    Awaiter(Reactor& reactor, int fd, Next next) : reactor_(reactor), fd_(fd), next_(next) {}
 
-    bool await_ready() noexcept { return next_ == Next::turn && --waiter_.steps_left > 0; }
+    bool await_ready() noexcept { return next_ == Next::turn && --reactor_.steps_left_ > 0; }
 
     void await_suspend(std::coroutine_handle<> frame) noexcept {
-        waiter_.frame = frame;
-        waiter_.next = next_;
+        reactor_.waiting_.at(fd_) = frame;
+        reactor_.ready_.wait(fd_, next_);
     }
 
     void await_resume() noexcept {}
 
 private:
-    Waiter& waiter_;
+    Reactor& reactor_;
+    const int fd_;
     const Next next_;
 };
 
-inline WatchedFd::WatchedFd(Reactor& reactor, Fd fd) {
-    const auto waiter = std::make_shared<Waiter>(std::move(fd));
-    reactor.watch(waiter->fd, [waiter] { return waiter->resume(); });
-    waiter_ = waiter.get();
+inline WatchedFd::WatchedFd(Reactor& reactor, Fd fd) : reactor_(reactor), fd_(std::move(fd)) {
+    reactor_.watch(fd_);
+}
+
+inline WatchedFd::~WatchedFd() {
+    reactor_.forget(fd_);
 }
 
 inline WatchedFd::Awaiter WatchedFd::event() const {
-    return {*waiter_, Next::event};
+    return {reactor_, fd_.get(), Next::event};
 }
 
 inline WatchedFd::Awaiter WatchedFd::turn() const {
-    return {*waiter_, Next::turn};
+    return {reactor_, fd_.get(), Next::turn};
 }
 
 inline WatchedFd::Awaiter WatchedFd::pause() const {
-    return {*waiter_, Next::pause};
-}
-
-/// The callback: the coroutine goes on until it waits here again, or has ended.
-inline Next WatchedFd::Waiter::resume() {
-    constexpr int steps_at_once = 4;
-    steps_left = steps_at_once;
-    if (const auto running = std::exchange(frame, nullptr)) {
-        try {
-            running.resume();
-        } catch (...) {
-            running.destroy();  // It has come to its end, and could not free itself.
-            throw;
-        }
-    }
-    return frame ? next : Next::end;
+    return {reactor_, fd_.get(), Next::pause};
 }
