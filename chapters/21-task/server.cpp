@@ -20,6 +20,7 @@
 #include "program.hpp"
 #include "runtime/coroutine.hpp"
 #include "runtime/reactor.hpp"
+#include "runtime/task.hpp"
 #include "runtime/watched_fd.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
@@ -40,6 +41,7 @@ Coroutine accept_clients(Listener& listener, Reactor& reactor);
 std::optional<Client> accept_client(Listener& listener);
 void add_client(Client client, Reactor& reactor);
 Coroutine serve_client(Client client, Reactor& reactor);
+Task echo(const WatchedFd& client);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
 std::size_t send_some(const Fd& client, std::span<const char> bytes);
 
@@ -141,31 +143,35 @@ void add_client(Client client, Reactor& reactor) {
     }
 }
 
-/// Sends back everything that the client sends, until it closes its sending side. Whatever goes
-/// wrong on its connection ends this client alone.
+/// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
 Coroutine serve_client(Client client, Reactor& reactor) {
     try {
         const WatchedFd watched(reactor, std::move(client.fd));
         co_await watched.event();
-        std::array<char, buffer_size> buffer;
-        while (true) {
-            const auto received = receive(watched.fd(), buffer);
-            if (!received) {
-                co_await watched.event();
-                continue;
-            }
-            if (*received == 0) {
-                co_return;  // End of file: the client has closed its sending side.
-            }
-            std::span<const char> unsent = std::span(buffer).first(*received);
-            while (!unsent.empty()) {
-                const std::size_t sent = send_some(watched.fd(), unsent);
-                unsent = unsent.subspan(sent);
-                co_await (sent > 0 ? watched.turn() : watched.event());
-            }
-        }
+        co_await echo(watched);
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});
+    }
+}
+
+/// Sends back everything that the client sends, until it closes its sending side.
+Task echo(const WatchedFd& client) {
+    std::array<char, buffer_size> buffer;
+    while (true) {
+        const auto received = receive(client.fd(), buffer);
+        if (!received) {
+            co_await client.event();
+            continue;
+        }
+        if (*received == 0) {
+            co_return;  // End of file: the client has closed its sending side.
+        }
+        std::span<const char> unsent = std::span(buffer).first(*received);
+        while (!unsent.empty()) {
+            const std::size_t sent = send_some(client.fd(), unsent);
+            unsent = unsent.subspan(sent);
+            co_await (sent > 0 ? client.turn() : client.event());
+        }
     }
 }
 

@@ -38,7 +38,6 @@ private:
 
     void watch(const Fd& fd);
     void forget(const Fd& fd);
-    void resume(std::coroutine_handle<> frame);
     void take_events();
 
     static constexpr int events_at_once = 64;
@@ -88,19 +87,9 @@ inline void Reactor::run_once() {
     while (const std::optional<int> fd = ready_.next()) {
         const auto entry = waiting_.find(*fd);
         if (entry != waiting_.end() && entry->second) {
-            resume(std::exchange(entry->second, nullptr));
+            steps_left_ = steps_at_once;
+            std::exchange(entry->second, nullptr).resume();
         }
-    }
-}
-
-/// The coroutine goes on until it waits again, or has ended.
-inline void Reactor::resume(std::coroutine_handle<> frame) {
-    steps_left_ = steps_at_once;
-    try {
-        frame.resume();
-    } catch (...) {
-        frame.destroy();  // It has come to its end, and could not free itself.
-        throw;
     }
 }
 
