@@ -1,0 +1,114 @@
+// A reactor: it knows which descriptor is ready and whom to resume, and nothing of what happens
+// then.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "check.hpp"
+#include "fd.hpp"
+#include "ready_queue.hpp"
+
+/// Resumes the coroutine that waits for a descriptor that is ready: an event loop on epoll(7),
+/// edge-triggered, for one thread.
+class Reactor {
+public:
+    Reactor() : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
+
+    /// Destroys the coroutines that wait.
+    ~Reactor();
+
+    /// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
+    /// waits for such a one a turn. Throws what leaves a coroutine; those that were still to have
+    /// their turn are forgotten then.
+    void run_once();
+
+private:
+    friend class WatchedFd;
+
+    void watch(const Fd& fd);
+    void forget(const Fd& fd);
+    void take_events();
+
+    static constexpr int events_at_once = 64;
+    static constexpr int steps_at_once = 4;
+
+    Fd epoll_;
+    ReadyQueue ready_;
+    std::unordered_map<int, std::coroutine_handle<>> waiting_;  // by descriptor; null is nobody
+    int steps_left_ = steps_at_once;                            // of this turn
+};
+
+inline Reactor::~Reactor() {
+    // In a frame there are descriptors, and they leave the list with it.
+    for (const auto& [fd, frame] : std::exchange(waiting_, {})) {
+        if (frame) {
+            frame.destroy();
+        }
+    }
+}
+
+/// Events of the descriptor come from now on.
+inline void Reactor::watch(const Fd& fd) {
+    ready_.make_room(fd.get());
+    const auto [entry, is_new] = waiting_.try_emplace(fd.get());
+    assert(is_new);
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+    event.data.fd = fd.get();
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == -1) {
+        const std::system_error failure = failed_call(errno, "epoll_ctl");
+        waiting_.erase(entry);
+        throw failure;
+    }
+}
+
+/// The descriptor is about to be closed. Destroys the coroutine that waits for it.
+inline void Reactor::forget(const Fd& fd) {
+    const auto entry = waiting_.extract(fd.get());
+    if (entry && entry.mapped()) {
+        entry.mapped().destroy();
+    }
+}
+
+inline void Reactor::run_once() {
+    take_events();
+    ready_.begin_round();
+    while (const std::optional<int> fd = ready_.next()) {
+        const auto entry = waiting_.find(*fd);
+        if (entry != waiting_.end() && entry->second) {
+            steps_left_ = steps_at_once;
+            std::exchange(entry->second, nullptr).resume();
+        }
+    }
+}
+
+/// Notes which descriptors have become ready. Sleeps until one does, unless one is queued already.
+inline void Reactor::take_events() {
+    int timeout = ready_.timeout_ms();
+    std::array<epoll_event, events_at_once> events;
+    int count = 0;
+    // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.
+    do {
+        count = ::epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
+        if (count == -1 && errno == EINTR) {
+            return;
+        }
+        check(count, "epoll_wait");
+
+        for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
+            ready_.add(event.data.fd);
+        }
+        timeout = 0;
+    } while (count == events_at_once);
+}
