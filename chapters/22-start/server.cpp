@@ -1,4 +1,4 @@
-// Chapter 22: the loop owns what it was given to start, and whatever that awaits.
+// Chapter 22: the loop owns what it has been given to start, and all that this awaits.
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -18,7 +18,6 @@
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
-#include "runtime/coroutine.hpp"
 #include "runtime/reactor.hpp"
 #include "runtime/task.hpp"
 #include "runtime/watched_fd.hpp"
@@ -37,10 +36,10 @@ struct Client {
 };
 
 void make_nonblocking(const Fd& fd);
-Coroutine accept_clients(Listener& listener, Reactor& reactor);
+Task accept_clients(Listener& listener, Reactor& reactor);
 std::optional<Client> accept_client(Listener& listener);
 void add_client(Client client, Reactor& reactor);
-Coroutine serve_client(Client client, Reactor& reactor);
+Task serve_client(Client client, Reactor& reactor);
 Task echo(const WatchedFd& client);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
 std::size_t send_some(const Fd& client, std::span<const char> bytes);
@@ -51,11 +50,9 @@ int main(int argc, char** argv) {
         make_nonblocking(fd);
         Reactor reactor;
         Listener listener{WatchedFd(reactor, std::move(fd))};
-        accept_clients(listener, reactor);
+        reactor.start(accept_clients(listener, reactor));
         announce(listener.watched.fd());
-        while (true) {
-            reactor.run_once();
-        }
+        reactor.run();
     });
 }
 
@@ -66,7 +63,7 @@ void make_nonblocking(const Fd& fd) {
 }
 
 /// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
-Coroutine accept_clients(Listener& listener, Reactor& reactor) {
+Task accept_clients(Listener& listener, Reactor& reactor) {
     co_await listener.watched.event();
     while (true) {
         listener.is_ready = true;
@@ -137,14 +134,14 @@ std::optional<Client> accept_client(Listener& listener) {
 void add_client(Client client, Reactor& reactor) {
     const Address address = client.address;
     try {
-        serve_client(std::move(client), reactor);
+        reactor.start(serve_client(std::move(client), reactor));
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
-Coroutine serve_client(Client client, Reactor& reactor) {
+Task serve_client(Client client, Reactor& reactor) {
     try {
         const WatchedFd watched(reactor, std::move(client.fd));
         co_await watched.event();

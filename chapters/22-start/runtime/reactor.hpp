@@ -9,15 +9,18 @@
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <span>
 #include <system_error>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "check.hpp"
 #include "fd.hpp"
 #include "ready_queue.hpp"
+#include "task.hpp"
 
 /// Resumes the coroutine that waits for a descriptor that is ready: an event loop on epoll(7),
 /// edge-triggered, for one thread.
@@ -25,19 +28,24 @@ class Reactor {
 public:
     Reactor() : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
 
-    /// Destroys the coroutines that wait.
+    /// Destroys the tasks that have been started and have not ended, where they are suspended.
     ~Reactor();
 
-    /// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
-    /// waits for such a one a turn. Throws what leaves a coroutine; those that were still to have
-    /// their turn are forgotten then.
-    void run_once();
+    /// Begins a task that nobody awaits, and owns it until it has ended.
+    void start(Task task);
+
+    /// Runs until every task has ended. Throws what one of them has thrown; what is suspended then
+    /// stays so.
+    void run();
 
 private:
     friend class WatchedFd;
+    class Started;
 
+    Started run_to_end(Task task);
     void watch(const Fd& fd);
-    void forget(const Fd& fd);
+    void forget(const Fd& fd) { waiting_.erase(fd.get()); }
+    void run_once();
     void take_events();
 
     static constexpr int events_at_once = 64;
@@ -47,14 +55,53 @@ private:
     ReadyQueue ready_;
     std::unordered_map<int, std::coroutine_handle<>> waiting_;  // by descriptor; null is nobody
     int steps_left_ = steps_at_once;                            // of this turn
+    std::unordered_set<void*> started_;  // the frames of the tasks that have not ended
+    std::exception_ptr failure_;
 };
 
-inline Reactor::~Reactor() {
-    // In a frame there are descriptors, and they leave the list with it.
-    for (const auto& [fd, frame] : std::exchange(waiting_, {})) {
-        if (frame) {
-            frame.destroy();
+/// The outermost coroutine of a task that was started: its frame is freed when it ends.
+class Reactor::Started {
+public:
+    class promise_type {
+    public:
+        promise_type(Reactor& reactor, const Task&) : reactor_(reactor) {
+            reactor_.started_.insert(frame());
         }
+        ~promise_type() { reactor_.started_.erase(frame()); }
+
+        Started get_return_object() const noexcept { return {}; }
+        std::suspend_never initial_suspend() const noexcept { return {}; }
+        std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        void unhandled_exception() noexcept { reactor_.failure_ = std::current_exception(); }
+
+    private:
+        void* frame() { return std::coroutine_handle<promise_type>::from_promise(*this).address(); }
+
+        Reactor& reactor_;
+    };
+};
+
+inline Reactor::Started Reactor::run_to_end(Task task) {
+    co_await task;
+}
+
+inline void Reactor::start(Task task) {
+    run_to_end(std::move(task));
+}
+
+inline Reactor::~Reactor() {
+    while (!started_.empty()) {
+        std::coroutine_handle<>::from_address(*started_.begin()).destroy();
+    }
+}
+
+inline void Reactor::run() {
+    while (!started_.empty() && !failure_) {
+        run_once();
+    }
+    if (failure_) {
+        std::rethrow_exception(std::exchange(failure_, nullptr));
     }
 }
 
@@ -73,14 +120,8 @@ inline void Reactor::watch(const Fd& fd) {
     }
 }
 
-/// The descriptor is about to be closed. Destroys the coroutine that waits for it.
-inline void Reactor::forget(const Fd& fd) {
-    const auto entry = waiting_.extract(fd.get());
-    if (entry && entry.mapped()) {
-        entry.mapped().destroy();
-    }
-}
-
+/// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
+/// waits for such a one a turn.
 inline void Reactor::run_once() {
     take_events();
     ready_.begin_round();
