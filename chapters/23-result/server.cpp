@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -24,34 +23,28 @@
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 
-struct Listener {
-    WatchedFd watched;
-    bool has_shortage = false;  ///< nothing to take the next client with, when last tried
-    bool is_ready = false;  ///< an event has come, and accept() has not failed with EAGAIN since
-};
-
 struct Client {
     Fd fd;
     Address address;
 };
 
 void make_nonblocking(const Fd& fd);
-Task accept_clients(Listener& listener, Reactor& reactor);
-std::optional<Client> accept_client(Listener& listener);
+Task<> accept_clients(const WatchedFd& listener, Reactor& reactor);
+Task<Client> accept_client(const WatchedFd& listener);
 void add_client(Client client, Reactor& reactor);
-Task serve_client(Client client, Reactor& reactor);
-Task echo(const WatchedFd& client);
-std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
-std::size_t send_some(const Fd& client, std::span<const char> bytes);
+Task<> serve_client(Client client, Reactor& reactor);
+Task<> echo(const WatchedFd& client);
+Task<std::size_t> receive(const WatchedFd& client, std::span<char> buffer);
+Task<std::size_t> send_some(const WatchedFd& client, std::span<const char> bytes);
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Fd fd = listen_on(options);
         make_nonblocking(fd);
         Reactor reactor;
-        Listener listener{WatchedFd(reactor, std::move(fd))};
+        const WatchedFd listener(reactor, std::move(fd));
         reactor.start(accept_clients(listener, reactor));
-        announce(listener.watched.fd());
+        announce(listener.fd());
         reactor.run();
     });
 }
@@ -63,32 +56,25 @@ void make_nonblocking(const Fd& fd) {
 }
 
 /// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
-Task accept_clients(Listener& listener, Reactor& reactor) {
-    co_await listener.watched.event();
+Task<> accept_clients(const WatchedFd& listener, Reactor& reactor) {
+    co_await listener.event();
     while (true) {
-        listener.is_ready = true;
-        if (std::optional<Client> client = accept_client(listener)) {
-            add_client(std::move(*client), reactor);
-        }
-        if (listener.has_shortage) {
-            co_await listener.watched.pause();
-        } else {
-            co_await (listener.is_ready ? listener.watched.turn() : listener.watched.event());
-        }
+        Client client = co_await accept_client(listener);
+        add_client(std::move(client), reactor);
+        co_await listener.turn();
     }
 }
 
-/// The next client, or nothing when none can be had now. Throws std::system_error only when the
-/// listener itself is broken.
-std::optional<Client> accept_client(Listener& listener) {
+/// Waits for the next client. Throws std::system_error only when the listener itself is broken.
+Task<Client> accept_client(const WatchedFd& listener) {
+    bool has_shortage = false;
     while (true) {
         Client client;
-        const int fd = ::accept4(listener.watched.fd().get(), client.address.get(),
-                                 &client.address.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = ::accept4(listener.fd().get(), client.address.get(), &client.address.length,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd != -1) {
             client.fd = Fd{fd};
-            listener.has_shortage = false;
-            return client;
+            co_return client;
         }
         switch (errno) {
             // A signal came first. Nothing is lost; ask again.
@@ -96,9 +82,9 @@ std::optional<Client> accept_client(Listener& listener) {
 
             // No client is waiting.
             case EAGAIN:
-                listener.has_shortage = false;
-                listener.is_ready = false;
-                return std::nullopt;
+                has_shortage = false;
+                co_await listener.event();
+                break;
 
             // Something has happened to this one connection on the network (accept(2), "Error
             // handling"). The next client may be waiting already.
@@ -110,7 +96,7 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH: return std::nullopt;
+            case ENETUNREACH: co_await listener.turn(); break;
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: give
@@ -120,10 +106,11 @@ std::optional<Client> accept_client(Listener& listener) {
             case ENOBUFS:
             case ENOMEM:
             case EPERM:
-                if (!std::exchange(listener.has_shortage, true)) {
+                if (!std::exchange(has_shortage, true)) {
                     report({"accept, trying again: ", std::strerror(errno)});
                 }
-                return std::nullopt;
+                co_await listener.pause();
+                break;
 
             default: throw failed_call(errno, "accept");
         }
@@ -141,7 +128,7 @@ void add_client(Client client, Reactor& reactor) {
 }
 
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
-Task serve_client(Client client, Reactor& reactor) {
+Task<> serve_client(Client client, Reactor& reactor) {
     try {
         const WatchedFd watched(reactor, std::move(client.fd));
         co_await watched.event();
@@ -152,53 +139,52 @@ Task serve_client(Client client, Reactor& reactor) {
 }
 
 /// Sends back everything that the client sends, until it closes its sending side.
-Task echo(const WatchedFd& client) {
+Task<> echo(const WatchedFd& client) {
     std::array<char, buffer_size> buffer;
     while (true) {
-        const auto received = receive(client.fd(), buffer);
-        if (!received) {
-            co_await client.event();
-            continue;
-        }
-        if (*received == 0) {
+        const std::size_t received = co_await receive(client, buffer);
+        if (received == 0) {
             co_return;  // End of file: the client has closed its sending side.
         }
-        std::span<const char> unsent = std::span(buffer).first(*received);
+        std::span<const char> unsent = std::span(buffer).first(received);
         while (!unsent.empty()) {
-            const std::size_t sent = send_some(client.fd(), unsent);
+            const std::size_t sent = co_await send_some(client, unsent);
             unsent = unsent.subspan(sent);
-            co_await (sent > 0 ? client.turn() : client.event());
+            co_await client.turn();
         }
     }
 }
 
-/// Returns how many bytes have come, at most buffer.size(); 0 is the end of the file, and nothing
-/// means that none have come yet.
-std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer) {
+/// Waits until bytes have come, and returns how many, at most buffer.size(); 0 is the end of the
+/// file.
+Task<std::size_t> receive(const WatchedFd& client, std::span<char> buffer) {
     while (true) {
-        const ssize_t received = ::read(client.get(), buffer.data(), buffer.size());
+        const ssize_t received = ::read(client.fd().get(), buffer.data(), buffer.size());
         if (received == -1 && errno == EINTR) {
             continue;
         }
         if (received == -1 && errno == EAGAIN) {
-            return std::nullopt;
+            co_await client.event();
+            continue;
         }
-        return static_cast<std::size_t>(check(received, "read"));
+        co_return static_cast<std::size_t>(check(received, "read"));
     }
 }
 
-/// Sends as many bytes as there is room for, and returns how many that were.
-std::size_t send_some(const Fd& client, std::span<const char> bytes) {
+/// Sends as many bytes as there is room for, and returns how many that were. Waits for room where
+/// there is none.
+Task<std::size_t> send_some(const WatchedFd& client, std::span<const char> bytes) {
     while (true) {
         // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
         // SIGPIPE, which ends the process.
-        const ssize_t sent = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t sent = ::send(client.fd().get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent == -1 && errno == EINTR) {
             continue;
         }
         if (sent == -1 && errno == EAGAIN) {
-            return 0;
+            co_await client.event();
+            continue;
         }
-        return static_cast<std::size_t>(check(sent, "send"));
+        co_return static_cast<std::size_t>(check(sent, "send"));
     }
 }

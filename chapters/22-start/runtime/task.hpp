@@ -12,6 +12,7 @@
 class [[nodiscard]] Task {
 public:
     class promise_type;
+    class Awaiter;
 
     Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
     Task& operator=(Task&&) = delete;
@@ -22,11 +23,10 @@ public:
     }
 
     /// `co_await task` begins the task, and goes on when it has ended.
-    auto operator co_await() const noexcept;
+    Awaiter operator co_await() const noexcept;
 
 private:
     using Frame = std::coroutine_handle<promise_type>;
-    class Awaiter;
 
     explicit Task(Frame frame) : frame_(frame) {}
 
@@ -85,7 +85,7 @@ private:
     Frame frame_;
 };
 
-inline auto Task::operator co_await() const noexcept {
+inline Task::Awaiter Task::operator co_await() const noexcept {
     assert(frame_ && !frame_.done());
     return Awaiter(frame_);
 }

@@ -32,7 +32,7 @@ public:
     ~Reactor();
 
     /// Begins a task that nobody awaits, and owns it until it has ended.
-    void start(Task task);
+    void start(Task<> task);
 
     /// Runs until every task has ended. Throws what one of them has thrown; what is suspended then
     /// stays so.
@@ -42,7 +42,7 @@ private:
     friend class WatchedFd;
     class Started;
 
-    Started run_to_end(Task task);
+    Started run_to_end(Task<> task);
     void watch(const Fd& fd);
     void forget(const Fd& fd) { waiting_.erase(fd.get()); }
     void run_once();
@@ -64,7 +64,7 @@ class Reactor::Started {
 public:
     class promise_type {
     public:
-        promise_type(Reactor& reactor, const Task&) : reactor_(reactor) {
+        promise_type(Reactor& reactor, const Task<>&) : reactor_(reactor) {
             reactor_.started_.insert(frame());
         }
         ~promise_type() { reactor_.started_.erase(frame()); }
@@ -82,11 +82,11 @@ public:
     };
 };
 
-inline Reactor::Started Reactor::run_to_end(Task task) {
+inline Reactor::Started Reactor::run_to_end(Task<> task) {
     co_await task;
 }
 
-inline void Reactor::start(Task task) {
+inline void Reactor::start(Task<> task) {
     run_to_end(std::move(task));
 }
 

@@ -4,14 +4,35 @@
 #include <cassert>
 #include <coroutine>
 #include <exception>
+#include <optional>
 #include <utility>
 
-/// A coroutine that is awaited once: it begins then, and what it throws is thrown by `co_await`.
-/// Owns the frame: where the task is destroyed, the frame is, with all its local variables,
-/// wherever it is suspended.
+/// What a coroutine may return, and where it lies until it is fetched.
+template <typename T>
+class TaskResult {
+public:
+    void return_value(T value) { value_.emplace(std::move(value)); }
+    T take() { return std::move(*value_); }
+
+private:
+    std::optional<T> value_;
+};
+
+template <>
+class TaskResult<void> {
+public:
+    void return_void() const noexcept {}
+    void take() const noexcept {}
+};
+
+/// A coroutine that is awaited once: it begins then, and what it returns or throws comes out of
+/// `co_await`. Owns the frame: where the task is destroyed, the frame is, with all its local
+/// variables, wherever it is suspended.
+template <typename T = void>
 class [[nodiscard]] Task {
 public:
     class promise_type;
+    class Awaiter;
 
     Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
     Task& operator=(Task&&) = delete;
@@ -22,18 +43,18 @@ public:
     }
 
     /// `co_await task` begins the task, and goes on when it has ended.
-    auto operator co_await() const noexcept;
+    Awaiter operator co_await() const noexcept;
 
 private:
     using Frame = std::coroutine_handle<promise_type>;
-    class Awaiter;
 
     explicit Task(Frame frame) : frame_(frame) {}
 
     Frame frame_;
 };
 
-class Task::promise_type {
+template <typename T>
+class Task<T>::promise_type : public TaskResult<T> {
 public:
     Task get_return_object() noexcept { return Task(Frame::from_promise(*this)); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -41,7 +62,6 @@ public:
     /// At its end a task hands over to whoever awaits it, and its frame stays.
     auto final_suspend() const noexcept { return HandOver{}; }
 
-    void return_void() const noexcept {}
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
 
 private:
@@ -63,7 +83,8 @@ private:
     std::exception_ptr exception_;
 };
 
-class Task::Awaiter {
+template <typename T>
+class Task<T>::Awaiter {
 public:
     explicit Awaiter(Frame frame) : frame_(frame) {}
 
@@ -75,17 +96,19 @@ public:
         return frame_;
     }
 
-    void await_resume() const {
+    T await_resume() const {
         if (frame_.promise().exception_) {
             std::rethrow_exception(frame_.promise().exception_);
         }
+        return frame_.promise().take();
     }
 
 private:
     Frame frame_;
 };
 
-inline auto Task::operator co_await() const noexcept {
+template <typename T>
+typename Task<T>::Awaiter Task<T>::operator co_await() const noexcept {
     assert(frame_ && !frame_.done());
     return Awaiter(frame_);
 }
