@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -57,11 +58,19 @@ void make_nonblocking(const Fd& fd) {
 
 /// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
 Task<> accept_clients(const WatchedFd& listener, Reactor& reactor) {
+    bool has_shortage = false;
     co_await listener.event();
     while (true) {
-        Client client = co_await accept_client(listener);
-        add_client(std::move(client), reactor);
-        co_await listener.turn();
+        try {
+            Client client = co_await accept_client(listener);
+            has_shortage = false;
+            add_client(std::move(client), reactor);
+        } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
+            if (!std::exchange(has_shortage, true)) {
+                report({"accept, trying again: ", std::strerror(ENOMEM)});
+            }
+        }
+        co_await (has_shortage ? listener.pause() : listener.turn());
     }
 }
 
