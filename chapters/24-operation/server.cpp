@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -18,6 +17,7 @@
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
+#include "runtime/operation.hpp"
 #include "runtime/reactor.hpp"
 #include "runtime/task.hpp"
 #include "runtime/watched_fd.hpp"
@@ -35,8 +35,6 @@ Task<Client> accept_client(const WatchedFd& listener);
 void add_client(Client client, Reactor& reactor);
 Task<> serve_client(Client client, Reactor& reactor);
 Task<> echo(const WatchedFd& client);
-Task<std::size_t> receive(const WatchedFd& client, std::span<char> buffer);
-Task<std::size_t> send_some(const WatchedFd& client, std::span<const char> bytes);
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
@@ -159,41 +157,6 @@ Task<> echo(const WatchedFd& client) {
         while (!unsent.empty()) {
             const std::size_t sent = co_await send_some(client, unsent);
             unsent = unsent.subspan(sent);
-            co_await client.turn();
         }
-    }
-}
-
-/// Waits until bytes have come, and returns how many, at most buffer.size(); 0 is the end of the
-/// file.
-Task<std::size_t> receive(const WatchedFd& client, std::span<char> buffer) {
-    while (true) {
-        const ssize_t received = ::read(client.fd().get(), buffer.data(), buffer.size());
-        if (received == -1 && errno == EINTR) {
-            continue;
-        }
-        if (received == -1 && errno == EAGAIN) {
-            co_await client.event();
-            continue;
-        }
-        co_return static_cast<std::size_t>(check(received, "read"));
-    }
-}
-
-/// Sends as many bytes as there is room for, and returns how many that were. Waits for room where
-/// there is none.
-Task<std::size_t> send_some(const WatchedFd& client, std::span<const char> bytes) {
-    while (true) {
-        // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal
-        // SIGPIPE, which ends the process.
-        const ssize_t sent = ::send(client.fd().get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent == -1 && errno == EINTR) {
-            continue;
-        }
-        if (sent == -1 && errno == EAGAIN) {
-            co_await client.event();
-            continue;
-        }
-        co_return static_cast<std::size_t>(check(sent, "send"));
     }
 }

@@ -22,6 +22,22 @@
 #include "ready_queue.hpp"
 #include "task.hpp"
 
+/// What a suspended coroutine waits for. It lies in the coroutine's frame.
+class Waiter {
+public:
+    void resume_later(std::coroutine_handle<> frame) noexcept { frame_ = frame; }
+    void resume() const { frame_.resume(); }
+
+    /// In a turn: has it come, so that the coroutine goes on?
+    virtual bool is_done() { return true; }
+
+protected:
+    ~Waiter() = default;
+
+private:
+    std::coroutine_handle<> frame_;
+};
+
 /// Resumes the coroutine that waits for a descriptor that is ready: an event loop on epoll(7),
 /// edge-triggered, for one thread.
 class Reactor {
@@ -38,6 +54,15 @@ public:
     /// stays so.
     void run();
 
+    /// Has `waiter` wait for a turn of the descriptor. One at a time can.
+    void wait(int fd, Waiter& waiter, Next next) noexcept {
+        waiting_.at(fd) = &waiter;
+        ready_.wait(fd, next);
+    }
+
+    /// Whether the coroutine that has its turn may take one step more.
+    bool spend_step() noexcept { return --steps_left_ > 0; }
+
 private:
     friend class WatchedFd;
     class Started;
@@ -49,13 +74,13 @@ private:
     void take_events();
 
     static constexpr int events_at_once = 64;
-    static constexpr int steps_at_once = 4;
+    static constexpr int steps_at_once = 8;
 
     Fd epoll_;
     ReadyQueue ready_;
-    std::unordered_map<int, std::coroutine_handle<>> waiting_;  // by descriptor; null is nobody
-    int steps_left_ = steps_at_once;                            // of this turn
-    std::unordered_set<void*> started_;  // the frames of the tasks that have not ended
+    std::unordered_map<int, Waiter*> waiting_;  // by descriptor; null is nobody
+    int steps_left_ = steps_at_once;            // of this turn
+    std::unordered_set<void*> started_;         // the frames of the tasks that have not ended
     std::exception_ptr failure_;
 };
 
@@ -127,9 +152,9 @@ inline void Reactor::run_once() {
     ready_.begin_round();
     while (const std::optional<int> fd = ready_.next()) {
         const auto entry = waiting_.find(*fd);
-        if (entry != waiting_.end() && entry->second) {
-            steps_left_ = steps_at_once;
-            std::exchange(entry->second, nullptr).resume();
+        steps_left_ = steps_at_once;
+        if (entry != waiting_.end() && entry->second && entry->second->is_done()) {
+            std::exchange(entry->second, nullptr)->resume();
         }
     }
 }

@@ -19,6 +19,7 @@ public:
     WatchedFd& operator=(const WatchedFd&) = delete;
     ~WatchedFd();
 
+    Reactor& reactor() const { return reactor_; }
     const Fd& fd() const { return fd_; }
 
     /// `co_await watched.event()` goes on when something has changed. An edge is reported once:
@@ -38,15 +39,15 @@ private:
 };
 
 /// What `co_await` asks: must the coroutine wait, who has it meanwhile, and what comes of it?
-class WatchedFd::Awaiter {
+class WatchedFd::Awaiter : public Waiter {
 public:
     Awaiter(Reactor& reactor, int fd, Next next) : reactor_(reactor), fd_(fd), next_(next) {}
 
-    bool await_ready() noexcept { return next_ == Next::turn && --reactor_.steps_left_ > 0; }
+    bool await_ready() noexcept { return next_ == Next::turn && reactor_.spend_step(); }
 
     void await_suspend(std::coroutine_handle<> frame) noexcept {
-        reactor_.waiting_.at(fd_) = frame;
-        reactor_.ready_.wait(fd_, next_);
+        resume_later(frame);
+        reactor_.wait(fd_, *this, next_);
     }
 
     void await_resume() noexcept {}
