@@ -1,8 +1,5 @@
 // Chapter 25: a socket says what can be awaited of it; accept is an operation like the others.
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -17,10 +14,9 @@
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
-#include "runtime/operation.hpp"
 #include "runtime/reactor.hpp"
+#include "runtime/socket.hpp"
 #include "runtime/task.hpp"
-#include "runtime/watched_fd.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 
@@ -29,38 +25,30 @@ struct Client {
     Address address;
 };
 
-void make_nonblocking(const Fd& fd);
-Task<> accept_clients(const WatchedFd& listener, Reactor& reactor);
-Task<Client> accept_client(const WatchedFd& listener);
+Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor);
+Task<Client> accept_client(const Acceptor& acceptor);
 void add_client(Client client, Reactor& reactor);
 Task<> serve_client(Client client, Reactor& reactor);
-Task<> echo(const WatchedFd& client);
+Task<> echo(const Socket& client);
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
-        Fd fd = listen_on(options);
-        make_nonblocking(fd);
+        Fd listener = listen_on(options);
         Reactor reactor;
-        const WatchedFd listener(reactor, std::move(fd));
-        reactor.start(accept_clients(listener, reactor));
-        announce(listener.fd());
+        const Acceptor acceptor(reactor, std::move(listener));
+        reactor.start(accept_clients(acceptor, reactor));
+        announce(acceptor.fd());
         reactor.run();
     });
 }
 
-/// From here on no call on this descriptor waits: it fails with EAGAIN where it would have.
-void make_nonblocking(const Fd& fd) {
-    const int flags = check(::fcntl(fd.get(), F_GETFL), "fcntl F_GETFL");
-    check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
-}
-
 /// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
-Task<> accept_clients(const WatchedFd& listener, Reactor& reactor) {
+Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
     bool has_shortage = false;
-    co_await listener.event();
+    co_await acceptor.event();
     while (true) {
         try {
-            Client client = co_await accept_client(listener);
+            Client client = co_await accept_client(acceptor);
             has_shortage = false;
             add_client(std::move(client), reactor);
         } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
@@ -68,31 +56,23 @@ Task<> accept_clients(const WatchedFd& listener, Reactor& reactor) {
                 report({"accept, trying again: ", std::strerror(ENOMEM)});
             }
         }
-        co_await (has_shortage ? listener.pause() : listener.turn());
+        if (has_shortage) {
+            co_await acceptor.pause();
+        }
     }
 }
 
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
-Task<Client> accept_client(const WatchedFd& listener) {
+Task<Client> accept_client(const Acceptor& acceptor) {
     bool has_shortage = false;
     while (true) {
         Client client;
-        const int fd = ::accept4(listener.fd().get(), client.address.get(), &client.address.length,
-                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd != -1) {
+        const int fd = co_await acceptor.accept(client.address);
+        if (fd >= 0) {
             client.fd = Fd{fd};
             co_return client;
         }
-        switch (errno) {
-            // A signal came first. Nothing is lost; ask again.
-            case EINTR: break;
-
-            // No client is waiting.
-            case EAGAIN:
-                has_shortage = false;
-                co_await listener.event();
-                break;
-
+        switch (-fd) {
             // Something has happened to this one connection on the network (accept(2), "Error
             // handling"). The next client may be waiting already.
             case ECONNABORTED:
@@ -103,7 +83,7 @@ Task<Client> accept_client(const WatchedFd& listener) {
             case ENONET:
             case EHOSTUNREACH:
             case EOPNOTSUPP:
-            case ENETUNREACH: co_await listener.turn(); break;
+            case ENETUNREACH: break;
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: give
@@ -114,12 +94,12 @@ Task<Client> accept_client(const WatchedFd& listener) {
             case ENOMEM:
             case EPERM:
                 if (!std::exchange(has_shortage, true)) {
-                    report({"accept, trying again: ", std::strerror(errno)});
+                    report({"accept, trying again: ", std::strerror(-fd)});
                 }
-                co_await listener.pause();
+                co_await acceptor.pause();
                 break;
 
-            default: throw failed_call(errno, "accept");
+            default: throw failed_call(-fd, "accept");
         }
     }
 }
@@ -137,25 +117,25 @@ void add_client(Client client, Reactor& reactor) {
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
 Task<> serve_client(Client client, Reactor& reactor) {
     try {
-        const WatchedFd watched(reactor, std::move(client.fd));
-        co_await watched.event();
-        co_await echo(watched);
+        const Socket socket(reactor, std::move(client.fd));
+        co_await socket.event();
+        co_await echo(socket);
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});
     }
 }
 
 /// Sends back everything that the client sends, until it closes its sending side.
-Task<> echo(const WatchedFd& client) {
+Task<> echo(const Socket& client) {
     std::array<char, buffer_size> buffer;
     while (true) {
-        const std::size_t received = co_await receive(client, buffer);
+        const std::size_t received = co_await client.read(buffer);
         if (received == 0) {
             co_return;  // End of file: the client has closed its sending side.
         }
         std::span<const char> unsent = std::span(buffer).first(received);
         while (!unsent.empty()) {
-            const std::size_t sent = co_await send_some(client, unsent);
+            const std::size_t sent = co_await client.send(unsent);
             unsent = unsent.subspan(sent);
         }
     }

@@ -66,9 +66,9 @@ inline bool Operation::is_done() {
 }
 
 /// What receive() returns.
-class Receive : public Operation {
+class Read : public Operation {
 public:
-    Receive(const WatchedFd& client, std::span<char> buffer) : Operation(client), buffer_(buffer) {}
+    Read(const WatchedFd& client, std::span<char> buffer) : Operation(client), buffer_(buffer) {}
 
     std::size_t await_resume() const { return count("read"); }
 
@@ -80,7 +80,7 @@ private:
 
 /// `co_await receive(client, buffer)`: how many bytes have come, at most buffer.size(); 0 is the
 /// end of the file. Throws std::system_error.
-inline Receive receive(const WatchedFd& client, std::span<char> buffer) {
+inline Read receive(const WatchedFd& client, std::span<char> buffer) {
     return {client, buffer};
 }
 

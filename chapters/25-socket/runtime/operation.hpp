@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <span>
 
+#include "address.hpp"
 #include "check.hpp"
 #include "reactor.hpp"
 #include "ready_queue.hpp"
@@ -27,6 +28,8 @@ protected:
     virtual ssize_t call() = 0;
 
     int fd() const { return watched_.fd().get(); }
+    ssize_t result() const { return result_; }
+    int error() const { return error_; }
 
     /// The result as a number of bytes. Throws std::system_error when the call has failed.
     std::size_t count(const char* name) const {
@@ -65,10 +68,26 @@ inline bool Operation::is_done() {
     return error_ != EAGAIN;
 }
 
-/// What receive() returns.
-class Receive : public Operation {
+/// What Acceptor::accept() returns.
+class Accept : public Operation {
 public:
-    Receive(const WatchedFd& client, std::span<char> buffer) : Operation(client), buffer_(buffer) {}
+    Accept(const WatchedFd& listener, Address& address) : Operation(listener), address_(address) {}
+
+    int await_resume() const { return error() == 0 ? static_cast<int>(result()) : -error(); }
+
+private:
+    ssize_t call() override {
+        address_.length = sizeof address_.storage;
+        return ::accept4(fd(), address_.get(), &address_.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+
+    Address& address_;
+};
+
+/// What Socket::read() returns.
+class Read : public Operation {
+public:
+    Read(const WatchedFd& client, std::span<char> buffer) : Operation(client), buffer_(buffer) {}
 
     std::size_t await_resume() const { return count("read"); }
 
@@ -78,13 +97,7 @@ private:
     const std::span<char> buffer_;
 };
 
-/// `co_await receive(client, buffer)`: how many bytes have come, at most buffer.size(); 0 is the
-/// end of the file. Throws std::system_error.
-inline Receive receive(const WatchedFd& client, std::span<char> buffer) {
-    return {client, buffer};
-}
-
-/// What send_some() returns.
+/// What Socket::send() returns.
 class Send : public Operation {
 public:
     Send(const WatchedFd& client, std::span<const char> bytes) : Operation(client), bytes_(bytes) {}
@@ -98,9 +111,3 @@ private:
 
     const std::span<const char> bytes_;
 };
-
-/// `co_await send_some(client, bytes)`: how many of the bytes have been sent, at least 1. Throws
-/// std::system_error.
-inline Send send_some(const WatchedFd& client, std::span<const char> bytes) {
-    return {client, bytes};
-}

@@ -26,10 +26,6 @@ public:
     /// await it at the beginning, and where a call has failed with EAGAIN.
     Awaiter event() const;
 
-    /// `co_await watched.turn()` goes on at once a few times, and then after the others have had
-    /// their turn.
-    Awaiter turn() const;
-
     /// `co_await watched.pause()` goes on after a while: no event will tell when it can.
     Awaiter pause() const;
 
@@ -43,7 +39,7 @@ class WatchedFd::Awaiter : public Waiter {
 public:
     Awaiter(Reactor& reactor, int fd, Next next) : reactor_(reactor), fd_(fd), next_(next) {}
 
-    bool await_ready() noexcept { return next_ == Next::turn && reactor_.spend_step(); }
+    bool await_ready() noexcept { return false; }
 
     void await_suspend(std::coroutine_handle<> frame) noexcept {
         resume_later(frame);
@@ -68,10 +64,6 @@ inline WatchedFd::~WatchedFd() {
 
 inline WatchedFd::Awaiter WatchedFd::event() const {
     return {reactor_, fd_.get(), Next::event};
-}
-
-inline WatchedFd::Awaiter WatchedFd::turn() const {
-    return {reactor_, fd_.get(), Next::turn};
 }
 
 inline WatchedFd::Awaiter WatchedFd::pause() const {
