@@ -45,7 +45,6 @@ int main(int argc, char** argv) {
 /// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
 Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
     bool has_shortage = false;
-    co_await acceptor.event();
     while (true) {
         try {
             Client client = co_await accept_client(acceptor);
@@ -118,7 +117,6 @@ void add_client(Client client, Reactor& reactor) {
 Task<> serve_client(Client client, Reactor& reactor) {
     try {
         const Socket socket(reactor, std::move(client.fd));
-        co_await socket.event();
         co_await echo(socket);
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});

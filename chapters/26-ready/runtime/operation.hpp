@@ -27,7 +27,11 @@ protected:
     /// Makes the call, and returns what it returned.
     virtual ssize_t call() = 0;
 
+    /// Whether it is known, without the call, that it would have to wait.
+    virtual bool must_wait() const { return false; }
+
     int fd() const { return watched_.fd().get(); }
+    Watched& state() const { return watched_.state(); }
     ssize_t result() const { return result_; }
     int error() const { return error_; }
 
@@ -61,6 +65,9 @@ inline void Operation::await_suspend(std::coroutine_handle<> frame) noexcept {
 /// Makes the call, and answers whether that was all. If not, there is to be an event first.
 inline bool Operation::is_done() {
     next_ = Next::event;
+    if (must_wait()) {
+        return false;
+    }
     do {
         result_ = call();
         error_ = result_ == -1 ? errno : 0;
@@ -78,8 +85,15 @@ public:
 private:
     ssize_t call() override {
         address_.length = sizeof address_.storage;
-        return ::accept4(fd(), address_.get(), &address_.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int client =
+            ::accept4(fd(), address_.get(), &address_.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (client == -1 && errno == EAGAIN) {
+            state().has_input = false;
+        }
+        return client;
     }
+
+    bool must_wait() const override { return !state().has_input; }
 
     Address& address_;
 };
@@ -92,7 +106,22 @@ public:
     std::size_t await_resume() const { return count("read"); }
 
 private:
-    ssize_t call() override { return ::read(fd(), buffer_.data(), buffer_.size()); }
+    ssize_t call() override {
+        const ssize_t received = ::read(fd(), buffer_.data(), buffer_.size());
+        if (received == -1 ? errno == EAGAIN : is_all(received)) {
+            state().has_input = false;
+        }
+        return received;
+    }
+
+    bool must_wait() const override { return !state().has_input; }
+
+    /// Less has come than was asked for, so nothing is left: what comes now comes with an event.
+    /// But a read ends early at urgent data, too; and behind the last bytes the end of the input
+    /// may lie, whose event has come already.
+    bool is_all(ssize_t received) const {
+        return static_cast<std::size_t>(received) < buffer_.size() && !state().has_mark;
+    }
 
     const std::span<char> buffer_;
 };

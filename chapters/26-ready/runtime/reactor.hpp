@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
@@ -38,6 +39,13 @@ private:
     std::coroutine_handle<> frame_;
 };
 
+/// What is known of a descriptor.
+struct Watched {
+    Waiter* waiting = nullptr;  ///< who waits for a turn of it; null is nobody
+    bool has_input = false;     ///< an event has come, and no call has found that nothing is left
+    bool has_mark = false;      ///< the end of the input has come, or urgent data
+};
+
 /// Resumes the coroutine that waits for a descriptor that is ready: an event loop on epoll(7),
 /// edge-triggered, for one thread.
 class Reactor {
@@ -56,7 +64,7 @@ public:
 
     /// Has `waiter` wait for a turn of the descriptor. One at a time can.
     void wait(int fd, Waiter& waiter, Next next) noexcept {
-        waiting_.at(fd) = &waiter;
+        watched_.at(fd).waiting = &waiter;
         ready_.wait(fd, next);
     }
 
@@ -68,8 +76,8 @@ private:
     class Started;
 
     Started run_to_end(Task<> task);
-    void watch(const Fd& fd);
-    void forget(const Fd& fd) { waiting_.erase(fd.get()); }
+    Watched& watch(const Fd& fd);
+    void forget(const Fd& fd) { watched_.erase(fd.get()); }
     void run_once();
     void take_events();
 
@@ -78,7 +86,7 @@ private:
 
     Fd epoll_;
     ReadyQueue ready_;
-    std::unordered_map<int, Waiter*> waiting_;  // by descriptor; null is nobody
+    std::unordered_map<int, Watched> watched_;  // by descriptor
     int steps_left_ = steps_at_once;            // of this turn
     std::unordered_set<void*> started_;         // the frames of the tasks that have not ended
     std::exception_ptr failure_;
@@ -131,18 +139,19 @@ inline void Reactor::run() {
 }
 
 /// Events of the descriptor come from now on.
-inline void Reactor::watch(const Fd& fd) {
+inline Watched& Reactor::watch(const Fd& fd) {
     ready_.make_room(fd.get());
-    const auto [entry, is_new] = waiting_.try_emplace(fd.get());
+    const auto [entry, is_new] = watched_.try_emplace(fd.get());
     assert(is_new);
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
     event.data.fd = fd.get();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == -1) {
         const std::system_error failure = failed_call(errno, "epoll_ctl");
-        waiting_.erase(entry);
+        watched_.erase(entry);
         throw failure;
     }
+    return entry->second;
 }
 
 /// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
@@ -151,10 +160,10 @@ inline void Reactor::run_once() {
     take_events();
     ready_.begin_round();
     while (const std::optional<int> fd = ready_.next()) {
-        const auto entry = waiting_.find(*fd);
+        const auto entry = watched_.find(*fd);
         steps_left_ = steps_at_once;
-        if (entry != waiting_.end() && entry->second && entry->second->is_done()) {
-            std::exchange(entry->second, nullptr)->resume();
+        if (entry != watched_.end() && entry->second.waiting && entry->second.waiting->is_done()) {
+            std::exchange(entry->second.waiting, nullptr)->resume();
         }
     }
 }
@@ -173,6 +182,11 @@ inline void Reactor::take_events() {
         check(count, "epoll_wait");
 
         for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
+            Watched& watched = watched_.at(event.data.fd);
+            watched.has_input = true;
+            if ((event.events & ~std::uint32_t{EPOLLIN | EPOLLOUT}) != 0) {
+                watched.has_mark = true;
+            }
             ready_.add(event.data.fd);
         }
         timeout = 0;

@@ -11,7 +11,7 @@
 /// A descriptor whose events a coroutine can await, one at a time.
 class WatchedFd {
 public:
-    class Awaiter;
+    class Pause;
 
     /// Takes over the descriptor. Throws std::system_error when epoll cannot take it.
     WatchedFd(Reactor& reactor, Fd fd);
@@ -21,29 +21,26 @@ public:
 
     Reactor& reactor() const { return reactor_; }
     const Fd& fd() const { return fd_; }
-
-    /// `co_await watched.event()` goes on when something has changed. An edge is reported once:
-    /// await it at the beginning, and where a call has failed with EAGAIN.
-    Awaiter event() const;
+    Watched& state() const { return state_; }
 
     /// `co_await watched.pause()` goes on after a while: no event will tell when it can.
-    Awaiter pause() const;
+    Pause pause() const;
 
 private:
     Reactor& reactor_;
     Fd fd_;
+    Watched& state_;
 };
 
-/// What `co_await` asks: must the coroutine wait, who has it meanwhile, and what comes of it?
-class WatchedFd::Awaiter : public Waiter {
+class WatchedFd::Pause : public Waiter {
 public:
-    Awaiter(Reactor& reactor, int fd, Next next) : reactor_(reactor), fd_(fd), next_(next) {}
+    Pause(Reactor& reactor, int fd) : reactor_(reactor), fd_(fd) {}
 
     bool await_ready() noexcept { return false; }
 
     void await_suspend(std::coroutine_handle<> frame) noexcept {
         resume_later(frame);
-        reactor_.wait(fd_, *this, next_);
+        reactor_.wait(fd_, *this, Next::pause);
     }
 
     void await_resume() noexcept {}
@@ -51,21 +48,15 @@ public:
 private:
     Reactor& reactor_;
     const int fd_;
-    const Next next_;
 };
 
-inline WatchedFd::WatchedFd(Reactor& reactor, Fd fd) : reactor_(reactor), fd_(std::move(fd)) {
-    reactor_.watch(fd_);
-}
+inline WatchedFd::WatchedFd(Reactor& reactor, Fd fd)
+    : reactor_(reactor), fd_(std::move(fd)), state_(reactor.watch(fd_)) {}
 
 inline WatchedFd::~WatchedFd() {
     reactor_.forget(fd_);
 }
 
-inline WatchedFd::Awaiter WatchedFd::event() const {
-    return {reactor_, fd_.get(), Next::event};
-}
-
-inline WatchedFd::Awaiter WatchedFd::pause() const {
-    return {reactor_, fd_.get(), Next::pause};
+inline WatchedFd::Pause WatchedFd::pause() const {
+    return {reactor_, fd_.get()};
 }
