@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <exception>
@@ -19,6 +20,7 @@
 #include "runtime/task.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
+constexpr std::chrono::milliseconds accept_pause{100};
 
 struct Client {
     Fd fd;
@@ -26,7 +28,7 @@ struct Client {
 };
 
 Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor);
-Task<Client> accept_client(const Acceptor& acceptor);
+Task<Client> accept_client(const Acceptor& acceptor, Reactor& reactor);
 void add_client(Client client, Reactor& reactor);
 Task<> serve_client(Client client, Reactor& reactor);
 Task<> echo(const Socket& client);
@@ -47,7 +49,7 @@ Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
     bool has_shortage = false;
     while (true) {
         try {
-            Client client = co_await accept_client(acceptor);
+            Client client = co_await accept_client(acceptor, reactor);
             has_shortage = false;
             add_client(std::move(client), reactor);
         } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
@@ -56,13 +58,13 @@ Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
             }
         }
         if (has_shortage) {
-            co_await acceptor.pause();
+            co_await reactor.sleep_for(accept_pause);
         }
     }
 }
 
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
-Task<Client> accept_client(const Acceptor& acceptor) {
+Task<Client> accept_client(const Acceptor& acceptor, Reactor& reactor) {
     bool has_shortage = false;
     while (true) {
         Client client;
@@ -95,7 +97,7 @@ Task<Client> accept_client(const Acceptor& acceptor) {
                 if (!std::exchange(has_shortage, true)) {
                     report({"accept, trying again: ", std::strerror(-fd)});
                 }
-                co_await acceptor.pause();
+                co_await reactor.sleep_for(accept_pause);
                 break;
 
             default: throw failed_call(-fd, "accept");

@@ -1,16 +1,18 @@
-// A reactor: it knows which descriptor is ready and whom to resume, and nothing of what happens
-// then.
+// A loop: it knows which descriptor is ready, what time it is, and whom to resume.
 #pragma once
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -46,8 +48,8 @@ struct Watched {
     bool has_mark = false;      ///< the end of the input has come, or urgent data
 };
 
-/// Resumes the coroutine that waits for a descriptor that is ready: an event loop on epoll(7),
-/// edge-triggered, for one thread.
+/// Resumes the coroutine that waits for a descriptor that is ready, or for a time that has come: an
+/// event loop on epoll(7), edge-triggered, for one thread.
 class Reactor {
 public:
     Reactor() : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
@@ -62,6 +64,10 @@ public:
     /// stays so.
     void run();
 
+    /// `co_await reactor.sleep_for(time)` goes on after the time, or a little later. It needs no
+    /// memory, so it cannot fail.
+    auto sleep_for(std::chrono::milliseconds time);
+
     /// Has `waiter` wait for a turn of the descriptor. One at a time can.
     void wait(int fd, Waiter& waiter, Next next) noexcept {
         watched_.at(fd).waiting = &waiter;
@@ -73,13 +79,17 @@ public:
 
 private:
     friend class WatchedFd;
+    using Clock = std::chrono::steady_clock;
     class Started;
+    class Sleep;
 
     Started run_to_end(Task<> task);
     Watched& watch(const Fd& fd);
     void forget(const Fd& fd) { watched_.erase(fd.get()); }
     void run_once();
+    int wait_ms() const;
     void take_events();
+    void wake_sleepers();
 
     static constexpr int events_at_once = 64;
     static constexpr int steps_at_once = 8;
@@ -88,6 +98,7 @@ private:
     ReadyQueue ready_;
     std::unordered_map<int, Watched> watched_;  // by descriptor
     int steps_left_ = steps_at_once;            // of this turn
+    Sleep* sleeping_ = nullptr;                 // whose time comes first
     std::unordered_set<void*> started_;         // the frames of the tasks that have not ended
     std::exception_ptr failure_;
 };
@@ -158,6 +169,7 @@ inline Watched& Reactor::watch(const Fd& fd) {
 /// waits for such a one a turn.
 inline void Reactor::run_once() {
     take_events();
+    wake_sleepers();
     ready_.begin_round();
     while (const std::optional<int> fd = ready_.next()) {
         const auto entry = watched_.find(*fd);
@@ -168,9 +180,65 @@ inline void Reactor::run_once() {
     }
 }
 
-/// Notes which descriptors have become ready. Sleeps until one does, unless one is queued already.
+class Reactor::Sleep {
+public:
+    Sleep(Reactor& reactor, std::chrono::milliseconds time)
+        : reactor_(reactor), end_(Clock::now() + time) {}
+
+    bool await_ready() const noexcept { return false; }
+
+    /// Stands in line behind those whose time comes earlier. The line goes through their frames.
+    void await_suspend(std::coroutine_handle<> frame) noexcept {
+        frame_ = frame;
+        Sleep** place = &reactor_.sleeping_;
+        while (*place && (*place)->end_ <= end_) {
+            place = &(*place)->next_;
+        }
+        next_ = std::exchange(*place, this);
+    }
+
+    void await_resume() const noexcept {}
+
+private:
+    friend class Reactor;
+
+    Reactor& reactor_;
+    const Clock::time_point end_;
+    std::coroutine_handle<> frame_;
+    Sleep* next_ = nullptr;
+};
+
+inline auto Reactor::sleep_for(std::chrono::milliseconds time) {
+    return Sleep(*this, time);
+}
+
+/// Gives a turn to each coroutine whose time has come.
+inline void Reactor::wake_sleepers() {
+    const Clock::time_point now = sleeping_ ? Clock::now() : Clock::time_point();
+    while (sleeping_ && sleeping_->end_ <= now) {
+        steps_left_ = steps_at_once;
+        std::exchange(sleeping_, sleeping_->next_)->frame_.resume();
+    }
+}
+
+/// For how long epoll_wait() may sleep, in milliseconds; -1 is for ever.
+inline int Reactor::wait_ms() const {
+    if (!ready_.empty()) {
+        return 0;
+    }
+    if (!sleeping_) {
+        return -1;
+    }
+    using std::chrono::milliseconds;
+    const auto left = std::chrono::ceil<milliseconds>(sleeping_->end_ - Clock::now());
+    constexpr milliseconds longest{std::numeric_limits<int>::max()};
+    return static_cast<int>(std::clamp(left, milliseconds{0}, longest).count());
+}
+
+/// Notes which descriptors have become ready. Sleeps until one does, or somebody's time has come,
+/// unless a descriptor is queued already.
 inline void Reactor::take_events() {
-    int timeout = ready_.timeout_ms();
+    int timeout = wait_ms();
     std::array<epoll_event, events_at_once> events;
     int count = 0;
     // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.

@@ -9,7 +9,6 @@
 enum class Next {
     event,  ///< when something has changed: a call has failed with EAGAIN
     turn,   ///< after the others have had their turn: there may be more to do
-    pause,  ///< after a while: it cannot go on, and no event will tell when it can
 };
 
 /// The descriptors that are to have a turn, each of them queued once.
@@ -19,30 +18,25 @@ public:
     void make_room(int fd) {
         const std::size_t count = 2 * static_cast<std::size_t>(fd) + 1;
         if (is_queued_.size() < count) {
-            for (std::vector<int>* list : {&next_round_, &round_, &paused_}) {
-                list->reserve(count);
-            }
+            next_round_.reserve(count);
+            round_.reserve(count);
             is_queued_.resize(count);
         }
     }
 
     /// An event has come: the descriptor is queued, unless it is already.
-    void add(int fd) { add_to(next_round_, fd); }
-
-    /// For how long the thread may sleep before the next round, as epoll_wait(2) wants it: 0 when a
-    /// descriptor is to have a turn, -1 when only an event can bring one.
-    int timeout_ms() const {
-        if (!next_round_.empty()) {
-            return 0;
+    void add(int fd) {
+        if (!is_queued_.at(static_cast<std::size_t>(fd))) {
+            is_queued_[static_cast<std::size_t>(fd)] = true;
+            next_round_.push_back(fd);
         }
-        return paused_.empty() ? -1 : pause_ms;
     }
 
-    /// Begins a round: a turn for each that is queued, and for each that has paused, since
-    /// something has changed or the time is over.
+    /// Whether only an event can bring a descriptor a turn.
+    bool empty() const { return next_round_.empty(); }
+
+    /// Begins a round: a turn for each that is queued.
     void begin_round() {
-        next_round_.insert(next_round_.end(), paused_.begin(), paused_.end());
-        paused_.clear();
         round_.clear();
         round_.swap(next_round_);
         turns_ = 0;
@@ -60,24 +54,14 @@ public:
 
     /// Somebody waits for a turn of the descriptor. Where it is queued already, that stays.
     void wait(int fd, Next next) {
-        if (next != Next::event) {
-            add_to(next == Next::turn ? next_round_ : paused_, fd);
+        if (next == Next::turn) {
+            add(fd);
         }
     }
 
 private:
-    static constexpr int pause_ms = 100;
-
-    void add_to(std::vector<int>& list, int fd) {
-        if (!is_queued_.at(static_cast<std::size_t>(fd))) {
-            is_queued_[static_cast<std::size_t>(fd)] = true;
-            list.push_back(fd);
-        }
-    }
-
     std::vector<bool> is_queued_;  // by descriptor: is in a list
     std::vector<int> next_round_;
     std::vector<int> round_;
-    std::size_t turns_ = 0;    // how many of the round have had theirs
-    std::vector<int> paused_;  // since this round
+    std::size_t turns_ = 0;  // how many of the round have had theirs
 };
