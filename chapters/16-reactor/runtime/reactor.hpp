@@ -10,7 +10,6 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -59,9 +58,9 @@ inline void Reactor::watch(const Fd& fd, Callback callback) {
     event.events = EPOLLIN | EPOLLOUT | EPOLLET;
     event.data.fd = fd.get();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == -1) {
-        const std::system_error failure = failed_call(errno, "epoll_ctl");
+        const int error = errno;  // erase() may change it.
         callbacks_.erase(entry);
-        throw failure;
+        throw failed_call(error, "epoll_ctl");
     }
 }
 

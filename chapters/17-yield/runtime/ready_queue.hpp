@@ -18,8 +18,9 @@ class ReadyQueue {
 public:
     /// Makes room for a descriptor, so that no other call needs memory. Comes before all of them.
     void make_room(int fd) {
-        const std::size_t count = 2 * static_cast<std::size_t>(fd) + 1;
-        if (is_queued_.size() < count) {
+        const auto number = static_cast<std::size_t>(fd);
+        if (is_queued_.size() <= number) {
+            const std::size_t count = 2 * number + 1;
             for (std::vector<int>* list : {&next_round_, &round_, &paused_}) {
                 list->reserve(count);
             }

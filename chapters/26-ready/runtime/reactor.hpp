@@ -13,7 +13,6 @@
 #include <exception>
 #include <optional>
 #include <span>
-#include <system_error>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -147,9 +146,9 @@ inline Watched& Reactor::watch(const Fd& fd) {
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
     event.data.fd = fd.get();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == -1) {
-        const std::system_error failure = failed_call(errno, "epoll_ctl");
+        const int error = errno;  // erase() may change it.
         watched_.erase(entry);
-        throw failure;
+        throw failed_call(error, "epoll_ctl");
     }
     return entry->second;
 }
