@@ -15,6 +15,7 @@
 #include "runtime/pair.hpp"
 #include "runtime/reactor.hpp"
 #include "support/client.hpp"
+#include "support/deadline.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
 
@@ -157,6 +158,19 @@ TEST_CASE("generator: an exception leaves the turn in which it is thrown, and th
 TEST_CASE("a client whom epoll cannot take is turned away, and the others stay", "[promise]") {
     require_strace();
     require_turned_away_without_room_in_epoll();
+}
+
+TEST_CASE("memory is needed when a client comes, and in no turn of its echo", "[promise]") {
+    require_failing_allocations();
+    const Server server({.allocations_can_fail = true});
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    server.fail_allocation(1);
+    const std::string much(200'000, 'x');
+    REQUIRE(client.exchange(much) == much);
+    REQUIRE(server.diagnostics().empty());
+    const Client next(server);
+    wait_until("an allocation has failed", [&] { return !server.diagnostics().empty(); });
 }
 
 // It can give up its turn. It cannot say whom it waits for.
