@@ -13,6 +13,7 @@
 #include <regex>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -119,6 +120,14 @@ std::size_t clients_taken_in_a_turn() {
     return most;
 }
 
+/// Has the listener try to take a client in. The server may end before that client is connected.
+void knock(const Server& server) {
+    try {
+        const Client client(server);
+    } catch (const std::system_error&) {
+    }
+}
+
 /// In some compilers an exception that leaves a coroutine leaves it in the wrong state.
 void require_frames_that_survive_a_throw() {
 #ifdef __clang__
@@ -204,7 +213,7 @@ TEST_CASE("when the listener is broken the server says so and exits with 1", "[p
     require_strace();
     Server server;
     const FaultInjection broken(server, "accept4:error=EINVAL");
-    const Client client(server);
+    knock(server);
     REQUIRE(server.wait_for_exit() == "exit 1");
     REQUIRE(server.diagnostics() == "error: accept: Invalid argument\n");
 }
@@ -230,7 +239,7 @@ TEST_CASE("when the listener is broken every descriptor is closed before the ser
                                             "inject=accept4:error=EINVAL", "-p",
                                             std::to_string(server.pid())}});
     wait_until("strace has attached to the server", [&] { return proc::is_traced(server.pid()); });
-    const Client last(server);
+    knock(server);
     REQUIRE(server.wait_for_exit() == "exit 1");
     REQUIRE(strace.wait_for_exit() == "exit 0");
     for (const std::string& call : closing) {
