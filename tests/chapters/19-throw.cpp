@@ -215,7 +215,8 @@ TEST_CASE("when the listener is broken the server says so and exits with 1", "[p
     const FaultInjection broken(server, "accept4:error=EINVAL");
     knock(server);
     REQUIRE(server.wait_for_exit() == "exit 1");
-    REQUIRE(server.diagnostics() == "error: accept: Invalid argument\n");
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::StartsWith("error: accept: Invalid argument\n"));
 }
 
 TEST_CASE("when the listener is broken every descriptor is closed before the server exits",
