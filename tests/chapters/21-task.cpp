@@ -243,7 +243,8 @@ TEST_CASE("task: a line is read by a coroutine that is called, and its exception
     REQUIRE(Counted::alive == 0);
 }
 
-TEST_CASE("task: it begins when it is awaited, and who awaits it goes on at its end", "[promise]") {
+TEST_CASE("task: it begins when it is awaited, and the coroutine that awaits it goes on at its end",
+          "[promise]") {
     REQUIRE(Counted::alive == 0);
     std::string noted;
     Stop stop;
