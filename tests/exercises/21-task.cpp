@@ -6,6 +6,7 @@
 #include "chapters/scenarios.hpp"
 #include "support/client.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 TEST_CASE("with --farewell each client gets the line behind its echo, however slowly it reads",
           "[.exercise]") {
@@ -30,5 +31,15 @@ TEST_CASE("with --farewell each client gets the line behind its echo, however sl
     slow.half_close();
     const bool same = slow.receive_to_end() == sent + farewell + "\n";
     REQUIRE(same);
+
+    if (can_attach_strace()) {
+        // The second call says that it has taken one byte, and has taken none. The others follow.
+        const FaultInjection short_send(server, "sendto:retval=1:when=2");
+        Client client(server);
+        client.send("hello");
+        client.half_close();
+        REQUIRE(client.receive_to_end() == "hello" + farewell.substr(1) + "\n");
+        REQUIRE(short_send.count() == 1);
+    }
     REQUIRE(stays.exchange("still there?") == "still there?");
 }
