@@ -374,6 +374,9 @@ TEST_CASE("watched descriptor: an event that comes while nobody waits for it is 
     wait_for_one_then_another(first, another, noted);
     reactor.run_once();
     REQUIRE(noted == "one ");
+    say(one.theirs, "for a round more");
+    reactor.run_once();
+    REQUIRE(noted == "one ");  // There is room to send in the other one, and it still waits.
     say(two.theirs, "late");
     reactor.run_once();
     REQUIRE(noted == "one another ");
