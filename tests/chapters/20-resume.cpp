@@ -127,25 +127,19 @@ Coroutine call_and_note(Reactor& reactor, Fd fd, std::string& noted) {
     co_return;
 }
 
-/// The index of the first call that begins like this and comes after that index.
-std::size_t find_call(const std::vector<std::string>& calls, const std::string& begin,
-                      std::size_t from = 0) {
-    const auto call =
-        std::find_if(calls.begin() + static_cast<std::ptrdiff_t>(from), calls.end(),
-                     [&](const std::string& line) { return line.starts_with(begin); });
-    REQUIRE(call != calls.end());
-    return static_cast<std::size_t>(call - calls.begin());
-}
-
 /// What comes first when a client has reset its connection: "closed, then reported", or "reported,
 /// then closed".
 std::string end_of_a_failed_connection(const Chapter& chapter) {
     const std::vector<std::string> calls = system_calls_of_a_session(chapter);
-    const std::size_t failed = static_cast<std::size_t>(
-        std::find_if(calls.begin(), calls.end(),
-                     [](const std::string& call) { return call.find("ECONNRESET") != call.npos; }) -
-        calls.begin());
-    return find_call(calls, "close(", failed) < find_call(calls, "write(2", failed)
+    const auto find = [&calls](auto from, const std::string& words) {
+        const auto call = std::find_if(from, calls.end(), [&words](const std::string& line) {
+            return line.find(words) != line.npos;
+        });
+        REQUIRE(call != calls.end());
+        return call;
+    };
+    const auto failed = find(calls.begin(), "ECONNRESET");
+    return find(failed, "close(") < find(failed, "client 127.0.0.1:PORT: read: ")
                ? "closed, then reported"
                : "reported, then closed";
 }
