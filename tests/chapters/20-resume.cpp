@@ -144,6 +144,26 @@ std::string end_of_a_failed_connection(const Chapter& chapter) {
                : "reported, then closed";
 }
 
+/// How many pieces of memory a server that has served a client asks for when the next one comes.
+int allocations_for_a_client(const Chapter& chapter) {
+    const Server server(chapter, {.allocations_can_fail = true});
+    const auto visit = [&server] {
+        Client client(server);
+        client.half_close();
+        REQUIRE(client.receive_to_end().empty());
+        wait_until_at_rest(server);
+    };
+    visit();
+    int count = 0;
+    std::size_t before = 0;
+    do {
+        before = server.diagnostics().size();
+        server.fail_allocation(++count);
+        visit();
+    } while (server.diagnostics().size() != before);
+    return count - 1;
+}
+
 /// Has the listener try to take a client in. The server may end before that client is connected.
 void knock(const Server& server) {
     try {
@@ -322,6 +342,13 @@ TEST_CASE("ready queue: in one descriptor's turn another one can be waited for",
     REQUIRE(queue.timeout_ms() == -1);
     queue.wait(6, Next::pause);
     REQUIRE(queue.timeout_ms() == 100);
+}
+
+TEST_CASE("a client costs two allocations, its frame and its place in the table; before, four",
+          "[promise]") {
+    require_failing_allocations();
+    REQUIRE(allocations_for_a_client(chapter_before()) == 4);
+    REQUIRE(allocations_for_a_client(chapter_under_test()) == 2);
 }
 
 TEST_CASE("when the listener is broken the server says so, and closes each client before it exits",
