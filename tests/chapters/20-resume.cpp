@@ -301,6 +301,18 @@ TEST_CASE("reactor: it counts the steps of a turn, whichever descriptors they ar
     REQUIRE(noted == "aaaabbbbaabb");
 }
 
+TEST_CASE("a client whose bytes take more steps than a turn has gets them without another event",
+          "[promise]") {
+    require_strace();
+    const Server server;
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    // Each of the six says that it has sent one byte, and has sent none.
+    const FaultInjection short_sends(server, "sendto:retval=1:when=1..6");
+    client.send("hello, world");
+    REQUIRE(client.receive(6) == " world");
+}
+
 TEST_CASE("ready queue: a descriptor is queued no longer when its turn begins", "[promise]") {
     ReadyQueue queue;
     queue.make_room(5);
