@@ -52,7 +52,7 @@ bool is_closed_at_the_other_end(const Fd& fd) {
     return hear(fd) == "";
 }
 
-/// Takes each question to the one who knows, and the answer back, until nobody asks any more.
+/// Takes each question from one end to the other, and the answer back, until the end of the file.
 Coroutine pass_on(Reactor& reactor, Fd asks, Fd knows) {
     const Counted local;
     const WatchedFd asking(reactor, std::move(asks));
@@ -87,7 +87,7 @@ Coroutine hear_one(Reactor& reactor, Fd fd, std::string& heard) {
     heard += *words;
 }
 
-/// Hears words in a descriptor that somebody else owns.
+/// Hears all that comes, at a descriptor that it does not own.
 Coroutine hear_all(const WatchedFd& watched, std::string& heard) {
     const Counted local;
     while (true) {
@@ -413,7 +413,7 @@ TEST_CASE("watched descriptor: an event that comes while nobody waits for it is 
     REQUIRE(noted == "one another ");
 }
 
-// A caller learns neither of the end nor of an exception: nothing can await a Coroutine.
+// A caller learns neither of its end nor of its exception: a Coroutine cannot be awaited.
 TEST_CASE("coroutine: the one who calls another goes on when that one waits, not when it has ended",
           "[limit]") {
     std::string noted;
