@@ -247,8 +247,8 @@ TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
     REQUIRE(turned_away.receive_to_end().empty());
     wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
     REQUIRE_THAT(server.diagnostics(),
-                 Catch::Matchers::Matches(
-                     "client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: No space left on device\n"));
+                 Catch::Matchers::StartsWith("client 127.0.0.1:") &&
+                     Catch::Matchers::EndsWith(": epoll_ctl: No space left on device\n"));
     REQUIRE(stays.exchange("still there?") == "still there?");
     Client next(server);
     REQUIRE(next.exchange("hello") == "hello");
