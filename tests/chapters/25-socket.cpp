@@ -231,8 +231,7 @@ TEST_CASE("acceptor: visitors of two doors are awaited, each in a few lines", "[
 
 // Before, receive(listener, buffer) compiled.
 TEST_CASE(
-    "a listener cannot be read, and a client cannot be asked for clients: no such program "
-    "compiles",
+    "what a socket cannot do does not compile: a listener is not read, a client not accepted from",
     "[why]") {
     REQUIRE(CanBeAccepted<Acceptor>);
     REQUIRE_FALSE(CanBeRead<Acceptor>);
@@ -340,7 +339,7 @@ TEST_CASE("socket: bytes come, then the end of the file, and the descriptor ends
     REQUIRE(::read(pair.theirs.get(), &byte, 1) == 0);
 }
 
-TEST_CASE("socket: a failed send throws, and raises no signal", "[promise]") {
+TEST_CASE("socket: a failed send throws, where a failed accept is a number", "[promise]") {
     Reactor reactor;
     Pair pair;
     pair.theirs.close();
