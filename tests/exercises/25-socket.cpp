@@ -30,6 +30,7 @@ TEST_CASE("with --banner each client gets the file and then its echo, and may be
 
     Client resets(server, {.receive_buffer = 4096});
     wait_until_at_rest(server);
+    resets.half_close();  // So that sending to it comes to EPIPE, and may come to SIGPIPE.
     resets.reset();
     wait_until_at_rest(server);
     REQUIRE(server.is_running());
