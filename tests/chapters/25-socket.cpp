@@ -201,6 +201,30 @@ std::size_t count_in_vain(const SystemCallTrace& trace) {
     }));
 }
 
+/// A server that has accepted nobody yet finds twenty clients at once: how many it accepts in each
+/// turn of the listener.
+std::vector<int> clients_in_each_turn(const Chapter& chapter) {
+    const Server server(chapter);
+    const SystemCallTrace trace(server, "epoll_wait,epoll_pwait,accept4");
+    server.stop_all();
+    std::vector<Client> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.emplace_back(server);
+    }
+    server.continue_all();
+    wait_until_at_rest(server);
+    std::vector<int> turns;
+    for (const std::string& line : trace.lines()) {
+        if (line.starts_with("epoll_")) {
+            turns.push_back(0);
+        } else if (!turns.empty() && line.find("= -1") == std::string::npos) {
+            ++turns.back();
+        }
+    }
+    std::erase(turns, 0);
+    return turns;
+}
+
 }  // namespace
 
 TEST_CASE("for small echoes the server makes the same system calls as before it had sockets",
@@ -240,6 +264,14 @@ TEST_CASE(
     REQUIRE(CanBeRead<Socket>);
     REQUIRE(CanBeSent<Socket>);
     REQUIRE_FALSE(CanBeRead<WatchedFd>);  // Of a descriptor alone nobody knows what it can do.
+}
+
+TEST_CASE("a step of the listener's turn is an accept, made or not, and no longer a client",
+          "[promise]") {
+    require_strace();
+    REQUIRE(clients_in_each_turn(chapter_before()) == std::vector<int>{8, 8, 4});
+    // The reactor makes the first call of a turn itself, where an accept is what was waited for.
+    REQUIRE(clients_in_each_turn(chapter_under_test()) == std::vector<int>{7, 8, 5});
 }
 
 TEST_CASE("acceptor: it takes a listener that blocks, and has it block no longer", "[promise]") {
