@@ -172,18 +172,17 @@ private:
     rlimit before_{};
 };
 
-/// Whether this can be written for a `T`. It would be an error where it cannot, but not in a
-/// template's requirements.
+/// Whether this can be written with a `T`. In a template, what would be an error is an answer here.
 template <typename T>
-concept CanBeAccepted = requires(const T& from, Address& address) {
+constexpr bool can_accept = requires(const T& from, Address& address) {
     from.accept(address);
 };
 template <typename T>
-concept CanBeRead = requires(const T& from, std::span<char> buffer) {
+constexpr bool can_read = requires(const T& from, std::span<char> buffer) {
     from.read(buffer);
 };
 template <typename T>
-concept CanBeSent = requires(const T& to, std::span<const char> bytes) {
+constexpr bool can_send = requires(const T& to, std::span<const char> bytes) {
     to.send(bytes);
 };
 
@@ -257,13 +256,13 @@ TEST_CASE("acceptor: visitors of two doors are awaited, each in a few lines", "[
 TEST_CASE(
     "what a socket cannot do does not compile: a listener is not read, a client not accepted from",
     "[why]") {
-    REQUIRE(CanBeAccepted<Acceptor>);
-    REQUIRE_FALSE(CanBeRead<Acceptor>);
-    REQUIRE_FALSE(CanBeSent<Acceptor>);
-    REQUIRE_FALSE(CanBeAccepted<Socket>);
-    REQUIRE(CanBeRead<Socket>);
-    REQUIRE(CanBeSent<Socket>);
-    REQUIRE_FALSE(CanBeRead<WatchedFd>);  // Of a descriptor alone nobody knows what it can do.
+    REQUIRE(can_accept<Acceptor>);
+    REQUIRE_FALSE(can_read<Acceptor>);
+    REQUIRE_FALSE(can_send<Acceptor>);
+    REQUIRE_FALSE(can_accept<Socket>);
+    REQUIRE(can_read<Socket>);
+    REQUIRE(can_send<Socket>);
+    REQUIRE_FALSE(can_read<WatchedFd>);  // A descriptor alone does not say what it can do.
 }
 
 TEST_CASE("a step of the listener's turn is an accept, made or not, and no longer a client",
