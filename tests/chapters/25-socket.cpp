@@ -174,16 +174,12 @@ private:
 
 /// Whether this can be written with a `T`. In a template, what would be an error is an answer here.
 template <typename T>
-constexpr bool can_accept = requires(const T& from, Address& address) {
-    from.accept(address);
-};
-template <typename T>
-constexpr bool can_read = requires(const T& from, std::span<char> buffer) {
-    from.read(buffer);
-};
-template <typename T>
-constexpr bool can_send = requires(const T& to, std::span<const char> bytes) {
-    to.send(bytes);
+struct Can {
+    static constexpr bool accept = requires(const T& t, Address& address) { t.accept(address); };
+    static constexpr bool read = requires(const T& t, std::span<char> buffer) { t.read(buffer); };
+    static constexpr bool send = requires(const T& t, std::span<const char> bytes) {
+        t.send(bytes);
+    };
 };
 
 /// Without those that the address sanitizer makes whenever something is thrown.
@@ -256,13 +252,13 @@ TEST_CASE("acceptor: visitors of two doors are awaited, each in a few lines", "[
 TEST_CASE(
     "what a socket cannot do does not compile: a listener is not read, a client not accepted from",
     "[why]") {
-    REQUIRE(can_accept<Acceptor>);
-    REQUIRE_FALSE(can_read<Acceptor>);
-    REQUIRE_FALSE(can_send<Acceptor>);
-    REQUIRE_FALSE(can_accept<Socket>);
-    REQUIRE(can_read<Socket>);
-    REQUIRE(can_send<Socket>);
-    REQUIRE_FALSE(can_read<WatchedFd>);  // A descriptor alone does not say what it can do.
+    REQUIRE(Can<Acceptor>::accept);
+    REQUIRE_FALSE(Can<Acceptor>::read);
+    REQUIRE_FALSE(Can<Acceptor>::send);
+    REQUIRE_FALSE(Can<Socket>::accept);
+    REQUIRE(Can<Socket>::read);
+    REQUIRE(Can<Socket>::send);
+    REQUIRE_FALSE(Can<WatchedFd>::read);  // A descriptor alone does not say what it can do.
 }
 
 TEST_CASE("a step of the listener's turn is an accept, made or not, and no longer a client",
