@@ -105,7 +105,7 @@ struct Local {
 
 Task<std::string> tell(std::string& noted) {
     const Local local(noted);
-    const std::string words = "what was returned";
+    std::string words = "what was returned";
     co_return words;
 }
 
