@@ -338,8 +338,9 @@ TEST_CASE("task: a number is what a call returns, in however many pieces it come
     REQUIRE(answers == std::vector<std::string>{"42", "101", "the last line has no end: 7"});
 }
 
-TEST_CASE("without memory to wait for the next client that is said once, and the client comes in",
-          "[promise]") {
+TEST_CASE(
+    "without memory to wait for the next client the server says so, and the client comes in later",
+    "[promise]") {
     require_failing_allocations();
     const Server server({.allocations_can_fail = true});
     Client stays(server);
@@ -356,9 +357,7 @@ TEST_CASE("without memory to wait for the next client that is said once, and the
         REQUIRE(next.exchange("hello") == "hello");
         words = server.diagnostics();
     }
-    const std::string said = "accept, trying again: Cannot allocate memory\n";
-    REQUIRE_THAT(words, ContainsSubstring(said));
-    REQUIRE(words.find(said) == words.rfind(said));
+    REQUIRE_THAT(words, ContainsSubstring("accept, trying again: Cannot allocate memory\n"));
     REQUIRE(stays.exchange("still there?") == "still there?");
 }
 
