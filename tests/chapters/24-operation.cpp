@@ -371,7 +371,7 @@ TEST_CASE(
     REQUIRE(::read(pair.theirs.get(), &byte, 1) == 0);  // The other end is closed.
 }
 
-// Whatever has events can be given to receive(): that it makes sense, nobody checks.
+// Any descriptor that is watched can be given to receive().
 TEST_CASE("operation: a listener can be asked for bytes, and only the kernel objects", "[limit]") {
     std::string noted;
     Reactor reactor;
