@@ -236,25 +236,24 @@ TEST_CASE("operation: where the call need not wait, the coroutine goes on at onc
 
 TEST_CASE("operation: the call is made again after each event, and then the coroutine is resumed",
           "[promise]") {
-    Script script{{EAGAIN, EAGAIN, EAGAIN}};
+    Script script{{EAGAIN, EAGAIN}};
     std::string noted;
     Stop behind;
     Reactor reactor;
     Pair pair;
     const WatchedFd watched(reactor, std::move(pair.ours));
+    run_a_round(reactor);  // There is room to send: the first event.
     reactor.start(await_scripted(watched, script, noted, behind));
     REQUIRE(script.calls == 1);
-    run_a_round(reactor);  // There is room to send: the first event.
-    REQUIRE(script.calls == 2);
     run_a_round(reactor);  // No event, no call.
-    REQUIRE(script.calls == 2);
+    REQUIRE(script.calls == 1);
     say(pair.theirs, "one");
     run_a_round(reactor);
-    REQUIRE(script.calls == 3);
+    REQUIRE(script.calls == 2);
     REQUIRE(noted.empty());
     say(pair.theirs, "two");
     run_a_round(reactor);
-    REQUIRE(script.calls == 4);
+    REQUIRE(script.calls == 3);
     REQUIRE(noted == "7");
 }
 
