@@ -2,9 +2,11 @@
 #pragma once
 
 #include <coroutine>
+#include <exception>
 #include <memory>
 #include <utility>
 
+#include "coroutine.hpp"
 #include "fd.hpp"
 #include "reactor.hpp"
 #include "ready_queue.hpp"
@@ -92,13 +94,11 @@ inline WatchedFd::Awaiter WatchedFd::pause() const {
 inline Next WatchedFd::Waiter::resume() {
     constexpr int steps_at_once = 4;
     steps_left = steps_at_once;
-    if (const auto running = std::exchange(frame, nullptr)) {
-        try {
-            running.resume();
-        } catch (...) {
-            running.destroy();  // It has come to its end, and could not free itself.
-            throw;
-        }
+    if (frame) {
+        std::exchange(frame, nullptr).resume();
+    }
+    if (Coroutine::failure) {
+        std::rethrow_exception(std::exchange(Coroutine::failure, nullptr));
     }
     return frame ? next : Next::end;
 }

@@ -2,16 +2,20 @@
 #pragma once
 
 #include <coroutine>
+#include <exception>
 
 /// The return type of a coroutine that nobody holds. It begins at once. While it waits, it belongs
-/// to the one it waits for, and at its end it frees its own frame. What it throws after its first
-/// co_await leaves the call that has resumed it, whose duty it is then to free the frame.
+/// to the one it waits for, and at its end it frees its own frame.
 struct Coroutine {
     struct promise_type {
         Coroutine get_return_object() noexcept { return {}; }
         std::suspend_never initial_suspend() noexcept { return {}; }
         std::suspend_never final_suspend() noexcept { return {}; }
         void return_void() noexcept {}
-        void unhandled_exception() { throw; }
+        void unhandled_exception() noexcept { failure = std::current_exception(); }
     };
+
+    /// What has left a coroutine, until whoever has resumed it throws it on. It cannot lie in the
+    /// promise: the frame is gone by then, and the promise with it.
+    static inline std::exception_ptr failure;
 };

@@ -9,12 +9,14 @@
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <span>
 #include <unordered_map>
 #include <utility>
 
 #include "check.hpp"
+#include "coroutine.hpp"
 #include "fd.hpp"
 #include "ready_queue.hpp"
 
@@ -95,11 +97,9 @@ inline void Reactor::run_once() {
 /// The coroutine goes on until it waits again, or has ended.
 inline void Reactor::resume(std::coroutine_handle<> frame) {
     steps_left_ = steps_at_once;
-    try {
-        frame.resume();
-    } catch (...) {
-        frame.destroy();  // It has come to its end, and could not free itself.
-        throw;
+    frame.resume();
+    if (Coroutine::failure) {
+        std::rethrow_exception(std::exchange(Coroutine::failure, nullptr));
     }
 }
 

@@ -9,12 +9,14 @@
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <span>
 #include <unordered_map>
 #include <utility>
 
 #include "check.hpp"
+#include "coroutine.hpp"
 #include "fd.hpp"
 #include "ready_queue.hpp"
 
@@ -37,6 +39,7 @@ private:
 
     void watch(const Fd& fd);
     void forget(const Fd& fd);
+    void resume(std::coroutine_handle<> frame);
     void take_events();
 
     static constexpr int events_at_once = 64;
@@ -86,9 +89,17 @@ inline void Reactor::run_once() {
     while (const std::optional<int> fd = ready_.next()) {
         const auto entry = waiting_.find(*fd);
         if (entry != waiting_.end() && entry->second) {
-            steps_left_ = steps_at_once;
-            std::exchange(entry->second, nullptr).resume();
+            resume(std::exchange(entry->second, nullptr));
         }
+    }
+}
+
+/// The coroutine goes on until it waits again, or has ended.
+inline void Reactor::resume(std::coroutine_handle<> frame) {
+    steps_left_ = steps_at_once;
+    frame.resume();
+    if (Coroutine::failure) {
+        std::rethrow_exception(std::exchange(Coroutine::failure, nullptr));
     }
 }
 

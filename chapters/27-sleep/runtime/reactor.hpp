@@ -126,11 +126,15 @@ public:
 };
 
 inline Reactor::Started Reactor::run_to_end(Task<> task) {
+    steps_left_ = steps_at_once;
     co_await task;
 }
 
+/// What is begun here has a turn of its own, within the turn of the coroutine that begins it.
 inline void Reactor::start(Task<> task) {
+    const int steps_left = steps_left_;
     run_to_end(std::move(task));
+    steps_left_ = steps_left;
 }
 
 inline Reactor::~Reactor() {
