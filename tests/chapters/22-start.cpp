@@ -289,10 +289,10 @@ TEST_CASE("run: it throws what a task has thrown; the others wait on, and the ne
     Pair one;
     Pair two;
     int left = -1;
-    reactor.start(take_turns(reactor, std::move(one.ours), 3, left));
     reactor.start(fail_in_a_round(reactor, std::move(two.ours), "it has failed"));
+    reactor.start(take_turns(reactor, std::move(one.ours), 3, left));
     REQUIRE_THROWS_WITH(reactor.run(), "it has failed");
-    REQUIRE(left == 3);  // It has had its turn in that round.
+    REQUIRE(left == 3);  // It has had its turn in that round, behind the one that has failed.
     REQUIRE(Counted::alive == 1);
     REQUIRE(other_end(two.theirs) == "closed");
     reactor.run();
