@@ -282,7 +282,7 @@ TEST_CASE("run: it returns when every task has ended", "[promise]") {
     REQUIRE(Counted::alive == 0);
 }
 
-TEST_CASE("run: it throws what a task has thrown; the others wait on, and the next run() has them",
+TEST_CASE("run: it throws what a task has thrown, the others wait on, and the next run() has them",
           "[promise]") {
     REQUIRE(Counted::alive == 0);
     Reactor reactor;
