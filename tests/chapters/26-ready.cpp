@@ -238,7 +238,7 @@ TEST_CASE("clients that come in one go are taken in eight at a time", "[promise]
 }
 
 TEST_CASE("a client that has once sent an urgent byte costs a read that finds nothing again",
-          "[promise]") {
+          "[limit]") {
     require_strace();
     const Server server;
     Client client(server);
