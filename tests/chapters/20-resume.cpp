@@ -354,7 +354,7 @@ TEST_CASE("ready queue: in one descriptor's turn another one can be waited for",
     REQUIRE(queue.timeout_ms() == 100);
 }
 
-TEST_CASE("a client costs two allocations, its frame and its place in the table, where it cost four",
+TEST_CASE("a client costs two allocations, its frame and its place in the table, and cost four",
           "[promise]") {
     require_failing_allocations();
     REQUIRE(allocations_for_a_client(chapter_before()) == 4);
