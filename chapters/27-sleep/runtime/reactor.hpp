@@ -168,8 +168,8 @@ inline Watched& Reactor::watch(const Fd& fd) {
     return entry->second;
 }
 
-/// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
-/// waits for such a one a turn.
+/// Sleeps until a descriptor is ready or a time has come, unless one is so already, and gives each
+/// coroutine that waits for such a one a turn.
 inline void Reactor::run_once() {
     take_events();
     wake_sleepers();
