@@ -475,3 +475,8 @@ TEST_CASE("an echo costs three system calls", "[limit]") {
     CAPTURE(calls);
     REQUIRE((calls == 30 || calls == 29));
 }
+
+TEST_CASE("fifty clients at once cost two system calls and more for each echo", "[limit]") {
+    require_strace();
+    REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "two and more for each echo");
+}
