@@ -15,7 +15,7 @@ struct Coroutine {
         void unhandled_exception() noexcept { failure = std::current_exception(); }
     };
 
-    /// What has left a coroutine, until whoever has resumed it throws it on. It cannot lie in the
-    /// promise: the frame is gone by then, and the promise with it.
+    /// What has left a coroutine, until the function that has resumed it throws it on. It cannot
+    /// lie in the promise: the frame is gone by then, and the promise with it.
     static inline std::exception_ptr failure;
 };
