@@ -231,27 +231,24 @@ Accepts accepts_beside_a_busy_client(const Chapter& chapter) {
     return {calls, static_cast<std::size_t>((Clock::now() - begin) / 100ms)};
 }
 
-/// A server with one client that has no descriptor left: accept4() fails, whether another client
-/// waits or not.
-struct Shortage {
-    Shortage() : server(with_descriptors_for(1)), busy(server) {
-        REQUIRE(busy.exchange("hello") == "hello");
+/// The calls of five pauses, from one accept4() to the sixth. The one client has taken the last
+/// descriptor, and so accept4() fails, whether another client waits or not.
+std::vector<std::string> calls_of_five_pauses() {
+    const Server server(with_descriptors_for(1));
+    const SystemCallTrace trace(server, "all");  // Before the server wakes up ten times a second.
+    const Client client(server);
+    // One takes the client, and in the first pause epoll tells that one can send to it.
+    wait_until("accept4() has failed seven times", [&] { return trace.count("accept4") >= 8; });
+    std::vector<std::string> calls;
+    int accepts = 0;
+    for (const std::string& call : trace.lines()) {
+        accepts += call.starts_with("accept4(") ? 1 : 0;
+        if (accepts >= 3 && accepts < 8) {
+            calls.push_back(call);
+        }
     }
-
-    /// The server's calls of the first five pauses, from their first accept4 to their last one.
-    std::vector<std::string> calls_of_five_pauses() const {
-        const SystemCallTrace trace(server, "all");
-        wait_until("accept4() has failed six times", [&] { return trace.count("accept4") >= 6; });
-        std::vector<std::string> calls = trace.lines();
-        const auto is_accept = [](const std::string& call) { return call.starts_with("accept4("); };
-        calls.erase(calls.begin(), std::find_if(calls.begin(), calls.end(), is_accept));
-        calls.erase(std::find_if(calls.rbegin(), calls.rend(), is_accept).base(), calls.end());
-        return calls;
-    }
-
-    Server server;
-    Client busy;
-};
+    return calls;
+}
 
 /// Whether the call is one in which a thread sleeps.
 bool is_sleep(const std::string& call) {
@@ -420,7 +417,7 @@ TEST_CASE("sleep: when the listener breaks, twenty clients end, those that are a
 TEST_CASE("a pause is one epoll_wait(), which ends when the time is over, and not before",
           "[promise]") {
     require_strace();
-    const std::vector<std::string> calls = Shortage().calls_of_five_pauses();
+    const std::vector<std::string> calls = calls_of_five_pauses();
     std::size_t waits = 0;
     for (const std::string& call : calls) {
         CAPTURE(call);
@@ -435,7 +432,7 @@ TEST_CASE("a pause is one epoll_wait(), which ends when the time is over, and no
 TEST_CASE("while the listener is asleep, the thread sleeps in epoll_wait(), and nowhere else",
           "[promise]") {
     require_strace();
-    for (const std::string& call : Shortage().calls_of_five_pauses()) {
+    for (const std::string& call : calls_of_five_pauses()) {
         CAPTURE(call);
         REQUIRE((!is_sleep(call) || call.starts_with("epoll_wait(")));
     }
@@ -443,23 +440,25 @@ TEST_CASE("while the listener is asleep, the thread sleeps in epoll_wait(), and 
 
 TEST_CASE("a time that is over before the thread falls asleep is not slept through", "[promise]") {
     require_strace();
-    Shortage shortage;
-    const FaultInjection slow(shortage.server, "read:delay_enter=250000");  // microseconds
-    Client waits(shortage.server);
-    wait_until("the server has said so", [&] { return !shortage.server.diagnostics().empty(); });
+    const Server server(with_descriptors_for(1));
+    const FaultInjection slow(server, "read:delay_enter=250000");  // microseconds
+    Client client(server);
+    wait_until("the server has no descriptor left", [&] { return !server.diagnostics().empty(); });
+    Client waits(server);
     // While this is read, the listener's time comes and goes.
-    REQUIRE(shortage.busy.exchange("hello") == "hello");
-    shortage.server.limit(RLIMIT_NOFILE, 64);  // No event tells of that.
+    REQUIRE(client.exchange("hello") == "hello");
+    server.limit(RLIMIT_NOFILE, 64);  // No event tells of that.
     REQUIRE(waits.exchange("hello") == "hello");
 }
 
 TEST_CASE("a descriptor that has become free does not wake the listener", "[limit]") {
     require_strace();
-    Shortage shortage;
-    const SystemCallTrace trace(shortage.server, "accept4,epoll_wait,close");
-    Client waits(shortage.server);
-    wait_until("the server has said so", [&] { return !shortage.server.diagnostics().empty(); });
-    shortage.busy.close();
+    const Server server(with_descriptors_for(1));
+    const SystemCallTrace trace(server, "accept4,epoll_wait,close");
+    Client client(server);
+    wait_until("the server has no descriptor left", [&] { return !server.diagnostics().empty(); });
+    Client waits(server);
+    client.close();
     REQUIRE(waits.exchange("hello") == "hello");
     const std::vector<std::string> calls = trace.lines();
     const auto closed = std::find_if(calls.begin(), calls.end(), [](const std::string& call) {
