@@ -280,13 +280,14 @@ TEST_CASE("in a shortage accept() is asked again when the time is over, however 
     REQUIRE(now.calls <= now.room + 1);
 }
 
-TEST_CASE("sleep: whose time comes first is woken first", "[promise]") {
+TEST_CASE("sleep: the coroutine whose time comes first is woken first", "[promise]") {
     REQUIRE(order_of({{"a", 60ms}, {"b", 20ms}, {"c", 40ms}}) == "bca");
     REQUIRE(order_of({{"a", 20ms}, {"b", 60ms}, {"c", 40ms}}) == "acb");
     REQUIRE(order_of({{"a", 20ms}, {"b", 20ms}, {"c", 0ms}, {"d", 20ms}}) == "cabd");
 }
 
-TEST_CASE("sleep: those who sleep for no time have their turns one after another", "[promise]") {
+TEST_CASE("sleep: coroutines that sleep for no time have their turns one after another",
+          "[promise]") {
     std::string noted;
     Reactor reactor;
     reactor.start(note_three_times(reactor, 0ms, "a", noted));
@@ -334,7 +335,7 @@ TEST_CASE("sleep: epoll_wait() sleeps until the first one's time, as long as an 
     REQUIRE(time_out_beside({milliseconds::max()}) == longest);
 }
 
-TEST_CASE("sleep: who sleeps for no time again and again keeps no descriptor waiting",
+TEST_CASE("sleep: a coroutine that sleeps for no time again and again keeps no descriptor waiting",
           "[promise]") {
     bool is_told = false;
     int rounds = 0;
@@ -345,7 +346,7 @@ TEST_CASE("sleep: who sleeps for no time again and again keeps no descriptor wai
     REQUIRE(rounds <= 3);
 }
 
-TEST_CASE("sleep: descriptors that are always ready keep nobody asleep", "[promise]") {
+TEST_CASE("sleep: descriptors that are always ready keep no coroutine asleep", "[promise]") {
     bool is_told = false;
     bool has_given_up = false;
     Reactor reactor;
@@ -356,7 +357,7 @@ TEST_CASE("sleep: descriptors that are always ready keep nobody asleep", "[promi
     REQUIRE_FALSE(has_given_up);
 }
 
-TEST_CASE("sleep: who wakes up has a whole turn", "[promise]") {
+TEST_CASE("sleep: a coroutine that wakes up has a whole turn", "[promise]") {
     int steps = 0;
     Reactor reactor;
     reactor.start(count_steps_after_a_sleep(reactor, steps));
@@ -372,7 +373,7 @@ TEST_CASE("sleep: it needs no memory", "[promise]") {
     REQUIRE(count == 0);
 }
 
-TEST_CASE("sleep: with the reactor those end who are asleep, in any order", "[promise]") {
+TEST_CASE("sleep: with the reactor the coroutines end that are asleep, in any order", "[promise]") {
     REQUIRE(Counted::alive == 0);
     std::string noted;
     {
