@@ -48,7 +48,7 @@ private:
     Waiter* waiter_;  // The callback owns it.
 };
 
-/// What `co_await` asks: must the coroutine wait, who has it meanwhile, and what comes of it?
+/// What `co_await` asks: is it ready, who has the coroutine meanwhile, and what comes of it?
 class WatchedFd::Awaiter {
 public:
     Awaiter(Waiter& waiter, Next next) : waiter_(waiter), next_(next) {}

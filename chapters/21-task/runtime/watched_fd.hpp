@@ -38,7 +38,7 @@ private:
     Fd fd_;
 };
 
-/// What `co_await` asks: must the coroutine wait, who has it meanwhile, and what comes of it?
+/// What `co_await` asks: is it ready, who has the coroutine meanwhile, and what comes of it?
 class WatchedFd::Awaiter {
 public:
     Awaiter(Reactor& reactor, int fd, Next next) : reactor_(reactor), fd_(fd), next_(next) {}
