@@ -168,8 +168,8 @@ inline Watched& Reactor::watch(const Fd& fd) {
     return entry->second;
 }
 
-/// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
-/// waits for such a one a turn.
+/// Sleeps until a descriptor is ready or a time has come, unless one is so already, and gives each
+/// coroutine that waits for such a one a turn.
 inline void Reactor::run_once() {
     take_events();
     wake_sleepers();
@@ -186,7 +186,7 @@ inline void Reactor::run_once() {
 class Reactor::Sleep {
 public:
     Sleep(Reactor& reactor, std::chrono::milliseconds time)
-        : reactor_(reactor), end_(Clock::now() + time) {}
+        : reactor_(reactor), end_(end_of(time)) {}
 
     bool await_ready() const noexcept { return false; }
 
@@ -204,6 +204,14 @@ public:
 
 private:
     friend class Reactor;
+
+    /// When the time is over. Who sleeps longer than the clock can count, sleeps as long as it can.
+    static Clock::time_point end_of(std::chrono::milliseconds time) {
+        using std::chrono::milliseconds;
+        const Clock::time_point now = Clock::now();
+        const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);
+        return now + std::clamp(time, milliseconds{0}, longest);
+    }
 
     Reactor& reactor_;
     const Clock::time_point end_;
