@@ -45,7 +45,7 @@ private:
     int error_ = 0;
 };
 
-/// Must it wait? Yes, when the others have to have their turn first.
+/// Must it wait? Yes, when the others are to have their turn first, or when the call would have to.
 inline bool Operation::await_ready() {
     return watched_.reactor().spend_step() && is_done();
 }
@@ -66,7 +66,7 @@ inline bool Operation::is_done() {
 }
 
 /// What receive() returns.
-class Read : public Operation {
+class [[nodiscard]] Read : public Operation {
 public:
     Read(const WatchedFd& client, std::span<char> buffer) : Operation(client), buffer_(buffer) {}
 
@@ -85,7 +85,7 @@ inline Read receive(const WatchedFd& client, std::span<char> buffer) {
 }
 
 /// What send_some() returns.
-class Send : public Operation {
+class [[nodiscard]] Send : public Operation {
 public:
     Send(const WatchedFd& client, std::span<const char> bytes) : Operation(client), bytes_(bytes) {}
 

@@ -52,7 +52,7 @@ private:
     int error_ = 0;
 };
 
-/// Must it wait? Yes, when the others have to have their turn first.
+/// Must it wait? Yes, when the others are to have their turn first, or when the call would have to.
 inline bool Operation::await_ready() {
     return watched_.reactor().spend_step() && is_done();
 }
@@ -76,7 +76,7 @@ inline bool Operation::is_done() {
 }
 
 /// What Acceptor::accept() returns.
-class Accept : public Operation {
+class [[nodiscard]] Accept : public Operation {
 public:
     Accept(const WatchedFd& listener, Address& address) : Operation(listener), address_(address) {}
 
@@ -99,7 +99,7 @@ private:
 };
 
 /// What Socket::read() returns.
-class Read : public Operation {
+class [[nodiscard]] Read : public Operation {
 public:
     Read(const WatchedFd& client, std::span<char> buffer) : Operation(client), buffer_(buffer) {}
 
@@ -127,7 +127,7 @@ private:
 };
 
 /// What Socket::send() returns.
-class Send : public Operation {
+class [[nodiscard]] Send : public Operation {
 public:
     Send(const WatchedFd& client, std::span<const char> bytes) : Operation(client), bytes_(bytes) {}
 

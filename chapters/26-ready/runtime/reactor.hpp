@@ -25,6 +25,10 @@
 /// What a suspended coroutine waits for. It lies in the coroutine's frame.
 class Waiter {
 public:
+    Waiter() = default;
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
     void resume_later(std::coroutine_handle<> frame) noexcept { frame_ = frame; }
     void resume() const { frame_.resume(); }
 

@@ -27,6 +27,10 @@
 /// What a suspended coroutine waits for. It lies in the coroutine's frame.
 class Waiter {
 public:
+    Waiter() = default;
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
     void resume_later(std::coroutine_handle<> frame) noexcept { frame_ = frame; }
     void resume() const { frame_.resume(); }
 
@@ -183,7 +187,7 @@ inline void Reactor::run_once() {
     }
 }
 
-class Reactor::Sleep {
+class [[nodiscard]] Reactor::Sleep {
 public:
     Sleep(Reactor& reactor, std::chrono::milliseconds time)
         : reactor_(reactor), end_(end_of(time)) {}
