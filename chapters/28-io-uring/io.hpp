@@ -284,7 +284,7 @@ inline Operation::~Operation() {
     }
 }
 
-class IoContext::Sleep : public Operation {
+class [[nodiscard]] IoContext::Sleep : public Operation {
 public:
     Sleep(IoContext& io, std::chrono::milliseconds time) : Operation(io) {
         time_.tv_sec = time.count() / 1000;
@@ -304,7 +304,7 @@ inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
 }
 
 /// What Acceptor::accept() returns.
-class Accept : public Operation {
+class [[nodiscard]] Accept : public Operation {
 public:
     Accept(IoContext& io, int fd, Address& address) : Operation(io), fd_(fd), address_(address) {
         is_opening_ = true;
@@ -323,7 +323,7 @@ private:
 };
 
 /// What Socket::read() returns.
-class Read : public Operation {
+class [[nodiscard]] Read : public Operation {
 public:
     Read(IoContext& io, int fd, std::span<char> buffer) : Operation(io), fd_(fd), buffer_(buffer) {}
 
@@ -339,7 +339,7 @@ private:
 };
 
 /// What Socket::send() returns.
-class Send : public Operation {
+class [[nodiscard]] Send : public Operation {
 public:
     Send(IoContext& io, int fd, std::span<const char> bytes)
         : Operation(io), fd_(fd), bytes_(bytes) {}

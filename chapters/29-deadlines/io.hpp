@@ -389,7 +389,7 @@ inline Operation::~Operation() {
     }
 }
 
-class IoContext::Sleep : public Operation {
+class [[nodiscard]] IoContext::Sleep : public Operation {
 public:
     Sleep(IoContext& io, std::chrono::milliseconds time)
         : Operation(io, pending_, std::nullopt, {}), time_(to_timespec(time)) {}
@@ -408,7 +408,7 @@ inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
 }
 
 /// What Acceptor::accept() returns.
-class Accept : public Operation {
+class [[nodiscard]] Accept : public Operation {
 public:
     Accept(IoContext& io, Operation*& pending, int fd, Address& address)
         : Operation(io, pending, std::nullopt, {}), fd_(fd), address_(address) {
@@ -428,7 +428,7 @@ private:
 };
 
 /// What Socket::read() returns.
-class Read : public Operation {
+class [[nodiscard]] Read : public Operation {
 public:
     Read(IoContext& io, Operation*& pending, int fd, std::span<char> buffer, Timeout timeout)
         : Operation(io, pending, timeout, buffer), fd_(fd), buffer_(buffer) {}
@@ -445,7 +445,7 @@ private:
 };
 
 /// What Socket::send() returns.
-class Send : public Operation {
+class [[nodiscard]] Send : public Operation {
 public:
     Send(IoContext& io, Operation*& pending, int fd, std::span<const char> bytes, Timeout timeout)
         : Operation(io, pending, timeout, bytes), fd_(fd), bytes_(bytes) {}

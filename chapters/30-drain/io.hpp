@@ -470,7 +470,7 @@ inline Operation::~Operation() {
     }
 }
 
-class IoContext::Sleep : public Operation {
+class [[nodiscard]] IoContext::Sleep : public Operation {
 public:
     Sleep(IoContext& io, std::chrono::milliseconds time)
         : Operation(io, pending_, std::nullopt, {}), time_(to_timespec(time)) {}
@@ -489,7 +489,7 @@ inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
 }
 
 /// What TaskGroup::ended() returns: a sleep that the end of the last task cuts short.
-class TaskGroup::Ended : public Operation {
+class [[nodiscard]] TaskGroup::Ended : public Operation {
 public:
     Ended(TaskGroup& group, std::chrono::milliseconds time)
         : Operation(group.io_, group.pending_, std::nullopt, {}),
@@ -511,7 +511,7 @@ inline auto TaskGroup::ended(std::chrono::milliseconds time) {
 }
 
 /// What Acceptor::accept() returns.
-class Accept : public Operation {
+class [[nodiscard]] Accept : public Operation {
 public:
     Accept(Acceptor& acceptor, Address& address)
         : Operation(acceptor.io_, acceptor.pending_, std::nullopt, {}),
@@ -543,7 +543,7 @@ private:
 };
 
 /// What Socket::read() returns.
-class Read : public Operation {
+class [[nodiscard]] Read : public Operation {
 public:
     Read(Socket& socket, std::span<char> buffer, Timeout timeout)
         : Operation(socket.io_, socket.reading_, timeout, buffer),
@@ -569,7 +569,7 @@ private:
 };
 
 /// What Socket::send() returns.
-class Send : public Operation {
+class [[nodiscard]] Send : public Operation {
 public:
     Send(IoContext& io, Operation*& pending, int fd, std::span<const char> bytes, Timeout timeout)
         : Operation(io, pending, timeout, bytes), fd_(fd), bytes_(bytes) {}

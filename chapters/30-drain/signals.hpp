@@ -56,7 +56,7 @@ private:
 
 /// What Signals::next() returns. The ring waits until there is something to read, as epoll would:
 /// a signal is taken only by a coroutine that gets it.
-class NextSignal : public Operation {
+class [[nodiscard]] NextSignal : public Operation {
 public:
     NextSignal(IoContext& io, Operation*& pending, int fd)
         : Operation(io, pending, std::nullopt, {}), fd_(fd) {}

@@ -699,7 +699,7 @@ inline void Multishot::stop() {
     }
 }
 
-class IoContext::Sleep : public Operation {
+class [[nodiscard]] IoContext::Sleep : public Operation {
 public:
     Sleep(IoContext& io, std::chrono::milliseconds time)
         : Operation(io, pending_, std::nullopt, {}), time_(to_timespec(time)) {}
@@ -718,7 +718,7 @@ inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
 }
 
 /// What TaskGroup::ended() returns: a sleep that the end of the last task cuts short.
-class TaskGroup::Ended : public Operation {
+class [[nodiscard]] TaskGroup::Ended : public Operation {
 public:
     Ended(TaskGroup& group, std::chrono::milliseconds time)
         : Operation(group.io_, group.pending_, std::nullopt, {}),
@@ -782,7 +782,7 @@ inline Newcomers::~Newcomers() {
 }
 
 /// What Acceptor::accept() returns.
-class Accept : public Wait {
+class [[nodiscard]] Accept : public Wait {
 public:
     Accept(IoContext& io, Newcomers& newcomers, Address& address)
         : Wait(io, newcomers.waiting_, std::nullopt), newcomers_(newcomers), address_(address) {}
@@ -894,7 +894,7 @@ inline Inbox::~Inbox() {
 }
 
 /// What Socket::read() returns.
-class Read : public Wait {
+class [[nodiscard]] Read : public Wait {
 public:
     Read(IoContext& io, Inbox& inbox, Timeout timeout)
         : Wait(io, inbox.waiting_, timeout), inbox_(inbox) {}
@@ -914,7 +914,7 @@ private:
 };
 
 /// What Socket::send() returns.
-class Send : public Operation {
+class [[nodiscard]] Send : public Operation {
 public:
     Send(IoContext& io, Wait*& pending, const Fd& fd, Inbox& inbox, Bytes& bytes, Timeout timeout)
         : Operation(io, pending, timeout, bytes.get()), fd_(fd), inbox_(inbox), bytes_(bytes) {}

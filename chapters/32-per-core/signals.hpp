@@ -62,7 +62,7 @@ private:
 };
 
 /// `co_await HasHappened(io, event)` goes on when the event has happened.
-class HasHappened : public Operation {
+class [[nodiscard]] HasHappened : public Operation {
 public:
     HasHappened(IoContext& io, const Event& event)
         : Operation(io, pending_, std::nullopt, {}), fd_(event.get()) {}
