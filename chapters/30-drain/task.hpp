@@ -59,7 +59,7 @@ public:
     Task get_return_object() noexcept { return Task(Frame::from_promise(*this)); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
 
-    /// At its end a task hands over to whoever awaits it, and its frame stays.
+    /// At its end a task hands over to the coroutine that awaits it, and its frame stays.
     auto final_suspend() const noexcept { return HandOver{}; }
 
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
@@ -90,7 +90,7 @@ public:
 
     bool await_ready() const noexcept { return false; }
 
-    /// Symmetric transfer again: goes over to the task.
+    /// Notes the awaiting coroutine, and goes over to the task: a symmetric transfer.
     std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) const noexcept {
         frame_.promise().awaiting_ = awaiting;
         return frame_;

@@ -31,7 +31,7 @@ public:
 
     /// Sleeps until a descriptor is ready, unless one is so already, and gives each coroutine that
     /// waits for such a one a turn. Throws what leaves a coroutine; those that were still to have
-    /// their turn are forgotten then.
+    /// their turn in this round are not resumed any more, and end with the reactor.
     void run_once();
 
 private:
@@ -47,12 +47,12 @@ private:
 
     Fd epoll_;
     ReadyQueue ready_;
-    std::unordered_map<int, std::coroutine_handle<>> waiting_;  // by descriptor; null is nobody
+    std::unordered_map<int, std::coroutine_handle<>> waiting_;  // by descriptor, or null
     int steps_left_ = steps_at_once;                            // of this turn
 };
 
 inline Reactor::~Reactor() {
-    // In a frame there are descriptors, and they leave the list with it.
+    // In a frame there are WatchedFds, which call forget(): it has to find an empty table.
     for (const auto& [fd, frame] : std::exchange(waiting_, {})) {
         if (frame) {
             frame.destroy();

@@ -8,8 +8,8 @@
 #include "reactor.hpp"
 #include "ready_queue.hpp"
 
-/// A descriptor whose events a coroutine can await, one at a time. When it is destroyed, who still
-/// waits for it is.
+/// A descriptor whose events a coroutine can await, one at a time. When it is destroyed, so is the
+/// coroutine that waits for it.
 class WatchedFd {
 public:
     class Awaiter;

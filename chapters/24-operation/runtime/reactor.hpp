@@ -81,7 +81,7 @@ private:
 
     Fd epoll_;
     ReadyQueue ready_;
-    std::unordered_map<int, Waiter*> waiting_;  // by descriptor; null is nobody
+    std::unordered_map<int, Waiter*> waiting_;  // by descriptor, or null
     int steps_left_ = steps_at_once;            // of this turn
     std::unordered_set<void*> started_;         // the frames of the tasks that have not ended
     std::exception_ptr failure_;

@@ -59,7 +59,7 @@ public:
         return fd;
     }
 
-    /// Somebody waits for a turn of the descriptor. Where it is queued already, that stays.
+    /// A coroutine waits for a turn of the descriptor. If it is queued already, it keeps its place.
     void wait(int fd, Next next) {
         if (next != Next::event) {
             add_to(next == Next::turn ? next_round_ : paused_, fd);
@@ -80,5 +80,5 @@ private:
     std::vector<int> next_round_;
     std::vector<int> round_;
     std::size_t turns_ = 0;    // how many of the round have had theirs
-    std::vector<int> paused_;  // since this round
+    std::vector<int> paused_;  // to have a turn in the next round, after pause_ms at the latest
 };

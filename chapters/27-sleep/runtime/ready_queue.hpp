@@ -53,7 +53,7 @@ public:
         return fd;
     }
 
-    /// Somebody waits for a turn of the descriptor. Where it is queued already, that stays.
+    /// A coroutine waits for a turn of the descriptor. If it is queued already, it keeps its place.
     void wait(int fd, Next next) {
         if (next == Next::turn) {
             add(fd);
