@@ -48,7 +48,7 @@ private:
     int error_ = 0;
 };
 
-/// Must it wait? Yes, when the others are to have their turn first, or when the call would have to.
+/// Is it ready now? Not when the others are to have their turn first, or when the call would wait.
 inline bool Operation::await_ready() {
     return watched_.reactor().spend_step() && is_done();
 }
