@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 #include <string>
@@ -204,4 +205,29 @@ TEST_CASE("an echo costs four system calls", "[limit]") {
     const std::size_t calls = system_calls_of_ten_echoes(chapter_under_test());
     CAPTURE(calls);
     REQUIRE((calls == 40 || calls == 39));
+}
+
+TEST_CASE("a client that always has more to send has four steps, and then the others have theirs",
+          "[promise]") {
+    require_strace();
+    const Server server;
+    constexpr int plenty = 4 * 1024 * 1024;
+    Client busy(server, {.receive_buffer = plenty, .send_buffer = plenty});
+    const std::string much = random_bytes(plenty);
+    const bool same = busy.exchange(much) == much;
+    REQUIRE(same);  // And the server's kernel has room for more than one read from now on.
+    const SystemCallTrace trace(server, "?epoll_wait,epoll_pwait,sendto");
+    server.stop_all();
+    const std::string sent = send_until_server_is_held_back(busy);
+    busy.half_close();
+    server.continue_all();
+    const bool all = busy.receive_to_end() == sent;
+    REQUIRE(all);
+    int most = 0;
+    int steps = 0;
+    for (const std::string& call : trace.lines()) {
+        steps = call.starts_with("sendto(") && call.find(" = -1 ") == call.npos ? steps + 1 : 0;
+        most = std::max(most, steps);
+    }
+    REQUIRE(most == 4);
 }

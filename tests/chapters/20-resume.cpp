@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <sys/resource.h>
 #include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
@@ -432,4 +433,39 @@ TEST_CASE("an echo costs four system calls", "[limit]") {
     const std::size_t calls = system_calls_of_ten_echoes(chapter_under_test());
     CAPTURE(calls);
     REQUIRE((calls == 40 || calls == 39));
+}
+
+TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
+    require_strace();
+    const Server server;
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    const FaultInjection no_room(server, "epoll_ctl:error=ENOSPC:when=1");
+    Client turned_away(server);
+    REQUIRE(turned_away.receive_to_end().empty());
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::Matches(
+                     "client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: No space left on device\n"));
+    REQUIRE(stays.exchange("still there?") == "still there?");
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
+}
+
+TEST_CASE("memory is needed when a client comes, and not to pause when none can be had",
+          "[promise]") {
+    require_failing_allocations();
+    const Server server({.allocations_can_fail = true});
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    server.limit(RLIMIT_NOFILE, static_cast<rlim_t>(newest_descriptor(server)) + 1);
+    server.fail_allocation(1);
+    Client waits(server);
+    wait_until("the server says what it lacks", [&] { return !server.diagnostics().empty(); });
+    REQUIRE(stays.exchange("still there?") == "still there?");
+    REQUIRE(server.diagnostics() == "accept, trying again: Too many open files\n");
+    server.fail_allocation(0);
+    server.limit(RLIMIT_NOFILE, 64);
+    REQUIRE(waits.exchange("hello") == "hello");
 }

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -378,4 +379,28 @@ TEST_CASE("an echo costs four system calls", "[limit]") {
     const std::size_t calls = system_calls_of_ten_echoes(chapter_under_test());
     CAPTURE(calls);
     REQUIRE((calls == 40 || calls == 39));
+}
+
+TEST_CASE("clients that come in one go are taken in four at a time", "[promise]") {
+    require_strace();
+    const Server server;
+    const SystemCallTrace trace(server, "?epoll_wait,epoll_pwait,accept4");
+    server.stop_all();
+    std::vector<Client> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.emplace_back(server);
+    }
+    server.continue_all();
+    for (Client& client : clients) {
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+    std::vector<int> taken = {0};  // In each round.
+    for (const std::string& call : trace.lines()) {
+        if (call.starts_with("epoll_")) {
+            taken.push_back(0);
+        } else if (call.find(" = -1 ") == std::string::npos) {
+            ++taken.back();
+        }
+    }
+    REQUIRE(*std::max_element(taken.begin(), taken.end()) == 4);
 }

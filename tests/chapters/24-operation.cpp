@@ -387,3 +387,25 @@ TEST_CASE("an echo costs four system calls", "[limit]") {
     CAPTURE(calls);
     REQUIRE((calls == 40 || calls == 39));
 }
+
+TEST_CASE(
+    "operation: an event that comes when the coroutine waits for something else resumes nobody",
+    "[promise]") {
+    Script script{{EAGAIN}};
+    std::string noted;
+    Stop behind;
+    Reactor reactor;
+    Pair pair;
+    const WatchedFd watched(reactor, std::move(pair.ours));
+    reactor.start(await_scripted(watched, script, noted, behind));
+    run_a_round(reactor);
+    REQUIRE(noted == "7");
+    REQUIRE(script.calls == 2);
+    const std::coroutine_handle<> stopped = behind.stopped;
+    behind.stopped = nullptr;
+    say(pair.theirs, "!");
+    run_a_round(reactor);
+    REQUIRE(script.calls == 2);     // The operation has ended: nobody makes its call again,
+    REQUIRE_FALSE(behind.stopped);  // and its coroutine is not taken from where it is now.
+    stopped.resume();
+}

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <coroutine>
 #include <cstddef>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -264,4 +266,58 @@ TEST_CASE("with a shortage and others who are busy, accept() is asked again and 
         REQUIRE(busy.exchange("hello") == "hello");
     }
     REQUIRE(shortage.count() >= 50);  // Each round asks: a pause ends with whatever happens.
+}
+
+namespace {
+/// Where a coroutine can be left, and resumed by the test.
+struct Stop {
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> frame) { stopped = frame; }
+    void await_resume() const {}
+
+    std::coroutine_handle<> stopped;
+};
+
+/// Reads a byte, and stops behind the statement.
+Task<> read_and_stop(const Socket& socket, int& reads, Stop& behind) {
+    std::array<char, 1> byte{};
+    co_await socket.read(byte);
+    ++reads;
+    co_await behind;
+}
+
+/// Ends the loop behind its first round: there is something to read from the beginning.
+Task<> end_with_a_byte(Reactor& reactor, Pair pair) {
+    const Socket socket(reactor, std::move(pair.ours));
+    say(pair.theirs, "x");
+    std::array<char, 1> byte{};
+    co_await socket.read(byte);
+    throw std::runtime_error("the round is over");
+}
+
+void run_a_round(Reactor& reactor) {
+    reactor.start(end_with_a_byte(reactor, Pair()));
+    REQUIRE_THROWS_AS(reactor.run(), std::runtime_error);
+}
+}  // namespace
+TEST_CASE("an event that comes while a coroutine waits for something else resumes nobody",
+          "[promise]") {
+    Stop behind;
+    int reads = 0;
+    Reactor reactor;
+    Pair pair;
+    const Socket socket(reactor, std::move(pair.ours));
+    reactor.start(read_and_stop(socket, reads, behind));
+    run_a_round(reactor);
+    say(pair.theirs, "one");
+    run_a_round(reactor);
+    REQUIRE(reads == 1);
+    REQUIRE(behind.stopped);
+    behind.stopped = nullptr;
+    say(pair.theirs, "two");
+    run_a_round(reactor);
+    REQUIRE_FALSE(behind.stopped);  // The read has ended. It is not made again, and wakes nobody.
+    REQUIRE(reads == 1);
+    std::array<char, 8> bytes{};
+    REQUIRE(::read(socket.fd().get(), bytes.data(), bytes.size()) == 5);
 }
