@@ -12,7 +12,7 @@
 #   reset                   begin anew; what you have is kept beside it (--yes: without a question)
 #
 #   list [CHAPTER]          what there is to practise, and how far you are
-#   --mix                   a bug of one of the chapters whose tests have passed; what is due comes first
+#   --mix                   what is due, of any chapter; else a bug of one of the chapters whose tests have passed
 #
 # Other commands take the copy instead of the chapter with --practice: run, test, trace, capture, watch, diff.
 #

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { listChapters } from '../chapters.mjs';
+import { listDueTasks } from './practice/choose.mjs';
 import { countStandings } from './quiz-overview.mjs';
 import { nameOf } from './progress.mjs';
 import { readQuestions } from './questions.mjs';
@@ -36,7 +37,7 @@ export function surveyChapters(root, progress, { tests, impossible } = readState
       predict: countPredictions(entries),
       bugs: countPractice(root, chapter, 'bug', 'bugs', entries),
       exercises: countPractice(root, chapter, 'exercise', 'exercises', entries),
-      due: new Map([['quiz', quiz.due], ...['predict', 'bug', 'exercise'].map((kind) => [kind, countDue(progress, chapter, kind, entries, now)])]),
+      due: new Map([['quiz', quiz.due], ['predict', countDue(progress, chapter, 'predict', entries, now)], ...countDuePractice(root, progress, chapter, now)]),
       isBegun: entries.some(({ kind }) => kind !== 'test'),
     };
     return { ...survey, open: listOpen(survey, impossible) };
@@ -62,6 +63,12 @@ function countPractice(root, chapter, kind, folder, entries) {
 function countDue(progress, chapter, kind, entries, now) {
   return lastOfEach(entries.filter((entry) => entry.kind === kind && entry.result !== 'begun'))
     .filter(({ id, hash }) => progress.dueAt({ chapter, kind, id, hash }) <= now).length;
+}
+
+// What ./learn practice --mix gives, and no more.
+function countDuePractice(root, progress, chapter, now) {
+  const due = listDueTasks(root, progress, chapter, now);
+  return ['bug', 'exercise'].map((kind) => [kind, due.filter(({ task }) => task.kind === kind).length]);
 }
 
 function listOpen({ state, predict, quiz, bugs, exercises }, impossible) {

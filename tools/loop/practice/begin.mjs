@@ -4,7 +4,7 @@ import { Problem, UsageProblem } from '../../observe/problem.mjs';
 import { findChapter, findNearest } from '../words.mjs';
 import { chooseMixed, chooseNext, findState, listDoneChapters } from './choose.mjs';
 import { commandFor, findCopy, findCurrent, listCopies, makeCopy, renewCopy, setCurrent } from './copy.mjs';
-import { describeStock, findTask, listTasks } from './stock.mjs';
+import { describeStock, findTask, listReadableTasks, listTasks } from './stock.mjs';
 
 export const verbs = ['guess', 'hint', 'check', 'give-up', 'reset', 'list'];
 
@@ -38,10 +38,10 @@ export function begin(context, word, which) {
 export function mix(context) {
   const { root, progress, talk } = context;
   const chapters = listDoneChapters(root, progress);
-  if (chapters.length === 0) {
-    throw new Problem('no chapter is done yet, and --mix takes from those whose tests have passed: ./learn test 3. Or name a chapter: ./learn practice 3');
-  }
   const task = chooseMixed(root, progress, chapters);
+  if (task === null && chapters.length === 0) {
+    throw new Problem('nothing is due, and no chapter is done yet: --mix takes what is new from those whose tests have passed: ./learn test 3. Or name a chapter: ./learn practice 3');
+  }
   if (task === null) {
     talk.say(`nothing is due, and every bug of the chapters that are done has been found (${chapters.join(', ')}).`);
     return;
@@ -99,7 +99,7 @@ function explainNothingLeft({ root, progress, talk }, chapter) {
 /** Says what a copy is about, where it is, and what to type. */
 function present({ root, talk }, copy) {
   const { task, record } = copy;
-  const bugs = listTasks(root, task.chapter).filter(({ kind }) => kind === 'bug');
+  const bugs = listReadableTasks(root, task.chapter).filter(({ kind }) => kind === 'bug');
   const count = task.kind === 'bug' && bugs.length > 0 ? ` of ${bugs.length}` : '';
   talk.say(`${talk.paint('bold', `${task.chapter}, ${task.title}${count}.`)} ${task.kind === 'bug' ? 'Symptom' : 'Task'}: ${task.words}`);
   if (record.isMended) talk.say(`(the copy's record could not be read; your lines are as they were, and hints count from the first again)`);

@@ -5,11 +5,12 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
+import { hashOfPatch, parsePatch } from '../practice/patch.mjs';
 import { readLine } from '../progress.mjs';
 import { readQuestions } from '../questions.mjs';
 import { findNext, listDue, readStates, surveyChapters } from '../steps.mjs';
 import { formatTable } from '../table.mjs';
-import { Project } from './project.mjs';
+import { makeBug, Project } from './project.mjs';
 
 const root = new URL('../../..', import.meta.url).pathname;
 
@@ -31,8 +32,10 @@ function survey(project, tests = '', cannot = '') {
 
 const next = (project, tests, cannot) => findNext(project.root, survey(project, tests, cannot));
 
+// As the stock of a project has it (project.mjs).
+const hashOfBug = (chapter, id) => hashOfPatch(parsePatch(makeBug(chapter, id), 'made up'));
 const predicted = (chapter, more = {}) => ({ chapter, kind: 'predict', id: 'p', hash: '0123456789ab', result: 'right', number: 1, ...more });
-const found = (chapter, more = {}) => ({ chapter, kind: 'bug', id: '1', hash: '0123456789ab', result: 'found', number: 0, ...more });
+const found = (chapter, more = {}) => ({ chapter, kind: 'bug', id: '1', hash: hashOfBug(chapter, more.id ?? '1'), result: 'found', number: 0, ...more });
 
 function answerAll(project, chapter, result = 'right', more = {}) {
   for (const { id } of readQuestions(project.root, chapter).questions) project.note({ chapter, kind: 'quiz', id, hash: id, result, number: 1, ...more });
@@ -121,8 +124,21 @@ test('what is due: wrong answers at once, right ones when their time has come, w
   answerAll(project, '01-alpha', 'wrong');
   answerAll(project, '02-beta', 'right', { ago: 2 });
   answerAll(project, '03-gamma', 'right');
-  project.note(found('01-alpha', { result: 'given-up' }), found('02-beta', { result: 'begun', ago: 9 }), predicted('03-gamma', { result: 'wrong' }));
+  project.note(found('01-alpha', { result: 'given-up', ago: 2 }), found('02-beta', { result: 'begun', ago: 9 }), predicted('03-gamma', { result: 'wrong' }));
   assert.deepEqual(listDue(survey(project)), ['4 questions (./learn quiz --mix)', '1 bug (./learn practice --mix)', '1 prediction (./learn predict 3)']);
+});
+
+test('a bug or an exercise is due as it is in the stock today, and a damaged patch stops nothing', async () => {
+  const project = makeProject();
+  const givenUp = { result: 'given-up', ago: 2 };
+  project.note(found('01-alpha', { ...givenUp, id: '99' }), found('01-alpha', { ...givenUp, hash: '0123456789ab' }), found('02-beta', givenUp));
+  project.note({ chapter: '02-beta', kind: 'exercise', id: 'gone', hash: '0123456789ab', ...givenUp });
+  assert.deepEqual(listDue(survey(project)), ['1 bug (./learn practice --mix)']);
+  assert.match((await project.run('overview', ['1'])).out, /\n- 1 given up; today there is another one of that name, or none\n/);
+  project.write('tests/bugs/02-beta/1.patch', 'torn');
+  project.write('tests/bugs/03-gamma/1.patch', '');
+  assert.deepEqual(listDue(survey(project)), []);
+  for (const command of ['list', 'overview']) assert.equal((await project.run(command)).code, 0);
 });
 
 test('the table: a line for each chapter, in forty columns, and with ideas where there is room', () => {

@@ -201,16 +201,28 @@ withProject('wrong words are told the nearest right ones', async (project) => {
   assert.deepEqual(results(project), ['bug 1 begun 0']);
 });
 
-withProject('--mix takes from the chapters that are done, and what is due first', async (project) => {
+/** As if all that is in the journal had been done long ago. */
+const age = (project) => project.write('.learn/progress.tsv', project.read('.learn/progress.tsv').replace(/^\d{4}-\S+Z/gm, '2020-01-01T12:00:00.000Z'));
+
+withProject('--mix takes what is due of any chapter, bug or exercise, and then from the chapters that are done', async (project) => {
   project.write('build/.learn/03-fork', '2 0 0\n');
   assert.match((await project.practice(['--mix'])).out, /^03-fork, bug [12] of 2\./);
   rmSync(join(project.root, 'practice'), { recursive: true });
   rmSync(join(project.root, '.learn'), { recursive: true });
   await project.practice(['3', '2']);
   await project.practice(['give-up'], { environment: { LEARN_YES: '1' } });
+  age(project);
   for (let times = 0; times < 3; times += 1) assert.match((await project.practice(['--mix'])).out, /bug 2(, comes back| of 2)/);
   new Progress(project.root).add({ chapter: 'fork', kind: 'test', id: 'all', hash: hashOf('x'), result: 'failed', number: 1 });
+  assert.match((await project.practice(['--mix'])).out, /bug 2 of 2/, 'due, although the tests of its chapter fail');
+  project.change('practice/03-fork-2/server.cpp', 'return ""', 'return "hello"');
+  assert.equal((await project.practice(['check'])).code, 0);
   assert.match((await project.practice(['--mix'])).err, /no chapter is done yet/, 'the journal counts');
+  await project.practice(['3', 'say']);
+  await project.practice(['give-up'], { environment: { LEARN_YES: '1' } });
+  age(project);
+  project.write('tests/bugs/03-fork/2.patch', 'damaged');
+  assert.match((await project.practice(['--mix'])).out, /exercise "Say goodbye", comes back/);
 });
 
 withProject('the list says how far one is', async (project) => {
