@@ -10,7 +10,8 @@ import { describeSystemError } from '../observe/program.mjs';
  *   time     when, in UTC, as 2026-01-31T12:00:00.000Z
  *   chapter  the chapter's name without its number: `fork`. Numbers change when a chapter is inserted
  *   kind     one of `kinds`
- *   id       what it was about, within the chapter and the kind: a question's hash, a bug's number
+ *   id       what it was about, within the chapter and the kind: a question's hash, a bug's number; of a prediction the
+ *            view, session and neighbour, too (predict/journal.mjs), since another command asks other questions
  *   hash     of its words as they stood then (see hashOf): another hash says that it has changed since; '-' where none fits
  *   result   one of `results[kind]`
  *   number   hints that were taken (bug, exercise), how sure the learner was (predict: 1 to 3), answers it took (quiz),

@@ -34,7 +34,8 @@ const next = (project, tests, cannot) => findNext(project.root, survey(project, 
 
 // As the stock of a project has it (project.mjs).
 const hashOfBug = (chapter, id) => hashOfPatch(parsePatch(makeBug(chapter, id), 'made up'));
-const predicted = (chapter, more = {}) => ({ chapter, kind: 'predict', id: 'p', hash: '0123456789ab', result: 'right', number: 1, ...more });
+const before = (chapter) => ({ '02-beta': 'alpha', '03-gamma': 'beta' })[chapter] ?? '-';
+const predicted = (chapter, more = {}) => ({ chapter, kind: 'predict', id: `trace/one/${before(chapter)}/0123456789ab`, hash: '0123456789ab', result: 'right', number: 1, ...more });
 const found = (chapter, more = {}) => ({ chapter, kind: 'bug', id: '1', hash: hashOfBug(chapter, more.id ?? '1'), result: 'found', number: 0, ...more });
 
 function answerAll(project, chapter, result = 'right', more = {}) {
@@ -126,6 +127,15 @@ test('what is due: wrong answers at once, right ones when their time has come, w
   answerAll(project, '03-gamma', 'right');
   project.note(found('01-alpha', { result: 'given-up', ago: 2 }), found('02-beta', { result: 'begun', ago: 9 }), predicted('03-gamma', { result: 'wrong' }));
   assert.deepEqual(listDue(survey(project)), ['4 questions (./learn quiz --mix)', '1 bug (./learn practice --mix)', '1 prediction (./learn predict 3)']);
+});
+
+test('a prediction is due of the command that asks it; where there are several, the first is named with its share', () => {
+  const project = makeProject();
+  const wrong = (id) => predicted('03-gamma', { result: 'wrong', id });
+  project.note(wrong('packets/reset/beta/a'));
+  assert.deepEqual(listDue(survey(project)), ['1 prediction (./learn predict 3 --packets --session reset)']);
+  project.note(wrong('trace/one/beta/b'), wrong('trace/one/beta/c'), wrong('trace/one/alpha/d'), wrong('e'));
+  assert.deepEqual(listDue(survey(project)), ['4 predictions (2 of them: ./learn predict 3)']);
 });
 
 test('a bug or an exercise is due as it is in the stock today, and a damaged patch stops nothing', async () => {
