@@ -17,7 +17,7 @@
 # Other commands take the copy instead of the chapter with --practice: run, test, trace, capture, watch, diff.
 #
 #   ./learn practice 3
-#   ./learn practice guess server.cpp:57 "one wait for many signals"
+#   ./learn practice guess FILE:LINE "what is wrong there"
 #   ./learn watch --practice
 #   ./learn practice check
 #   ./learn practice 3 2                bug 2 of chapter 03

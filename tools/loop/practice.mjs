@@ -60,7 +60,7 @@ async function guess({ talk, progress }, copy, [place, ...words]) {
   const { task, record } = copy;
   if (task.kind === 'exercise') throw new Problem(`${task.chapter}, ${task.title}, has no planted bug to guess at: its task is in ./learn practice`);
   if (copy.isFinished) throw new Problem(`${task.title} is ${record.result === 'given-up' ? 'given up' : 'found'} already: ./learn practice ${Number(task.chapter.slice(0, 2))} goes on`);
-  if (place === undefined) throw new UsageProblem(`guess what? ./learn practice guess ${copy.sourceNames[0]}:57 "what is wrong there"`);
+  if (place === undefined) throw new UsageProblem(`guess what? ./learn practice guess FILE:LINE "what is wrong there"`);
   const where = readPlace(copy, place, from);
   const text = demandWords(words.length > 0 ? words.join(' ') : await talk.ask('What is wrong there? '));
   const result = judge(copy, findPlaces(copy), where);

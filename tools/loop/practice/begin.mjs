@@ -113,7 +113,7 @@ function present({ root, talk }, copy) {
     return;
   }
   const rows = [['look', './learn run --practice', 'so do watch, trace, capture, diff, test']];
-  if (task.kind === 'bug') rows.push(['guess', `./learn practice guess ${copy.sourceNames[0]}:57 "what is wrong there"`]);
+  if (task.kind === 'bug') rows.push(['guess', `./learn practice guess FILE:LINE "what is wrong there"`]);
   rows.push(['check', './learn practice check', `when you have ${task.kind === 'bug' ? 'mended' : 'done'} it`], ['hint', './learn practice hint']);
   for (const [what, command, more] of rows) talk.show(`${`${what}:`.padEnd(7)}${command}${more ? `   (${more})` : ''}`);
 }

@@ -11,7 +11,7 @@ export function readPlace(copy, word, from) {
   const [, file, number] = /^(.*?):?(\d+)(?::\d+)?:?$/.exec(word) ?? [];
   const names = copy.sourceNames;
   if (!file || number === undefined) {
-    throw new UsageProblem(`a guess names a file and a line, as ${names[0]}:57, and not '${word}'`);
+    throw new UsageProblem(`a guess names a file and a line, as FILE:LINE, and not '${word}'`);
   }
   const name = findName(copy, names, file, from);
   const line = Number(number);

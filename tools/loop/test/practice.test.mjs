@@ -26,6 +26,7 @@ withProject('a bug is begun, guessed at, mended and found', async (project) => {
   const begun = await project.practice(['3']);
   assert.equal(begun.code, 0);
   assert.match(begun.out, /^03-fork, bug 1 of 2\. Symptom: symptom of 1\nyour copy: practice\/03-fork-1\/server\.cpp\n/);
+  assert.match(begun.out, /\nguess: \.\/learn practice guess FILE:LINE "what is wrong there"\n/);
   assert.equal(project.read(copyFile).match(/\/\//g).length, 1, 'the first line is the only comment');
 
   assert.match((await project.practice(['guess', 'server.cpp:5', 'not', 'there'])).out, /^noted: the right function, before any hint\n$/);
