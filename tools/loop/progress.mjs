@@ -30,7 +30,7 @@ export const results = {
 
 export const kinds = Object.keys(results);
 
-/** Days after which something that was right is due again: once right, twice in a row, and so on. Wrong is due at once. */
+/** Days after which something that was right is due again: once right, twice in a row, and so on. Wrong is due at once; given up after the first. */
 export const intervals = [1, 3, 7, 21];
 
 const day = 24 * 60 * 60 * 1000; // ms
@@ -163,16 +163,18 @@ export class Progress {
   }
 
   /**
-   * When something is due again, in ms since 1970, by its entries of one id: at once after a wrong answer; after a right
-   * one after as many days as `intervals` says. A right answer before that was due begins the same interval anew, and no
-   * longer one: three on one evening are not three on three days. Infinity when it has not been answered yet.
+   * When something is due again, in ms since 1970, by its entries of one id: at once after a wrong answer; after the
+   * first of `intervals` where it was given up, since its patch has just been read; after a right answer after as many days
+   * as `intervals` says. A right answer before that was due begins the same interval anew, and no longer one: three on one
+   * evening are not three on three days. Infinity when it has not been answered yet.
    */
   dueAt({ chapter, kind, id, hash }) {
     const answers = this.find({ chapter, kind, id }).filter((entry) => entry.result !== 'begun' && (hash === undefined || entry.hash === hash));
     let [due, inARow] = [Infinity, 0];
     for (const { time, result } of answers) {
       const at = Date.parse(time);
-      if (['wrong', 'given-up'].includes(result)) [due, inARow] = [at, 0];
+      if (result === 'wrong') [due, inARow] = [at, 0];
+      else if (result === 'given-up') [due, inARow] = [at + intervals[0] * day, 0];
       else {
         if (inARow === 0 || at >= due) inARow += 1;
         due = at + intervals[Math.min(inARow, intervals.length) - 1] * day;

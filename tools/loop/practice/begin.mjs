@@ -88,7 +88,8 @@ function explainNothingLeft({ root, progress, talk }, chapter) {
   if (tasks.length === 0) throw new Problem(`there is nothing to practise in ${chapter} yet`);
   const number = Number(chapter.slice(0, 2));
   const bugs = tasks.filter(({ kind }) => kind === 'bug');
-  if (bugs.length > 0) talk.say(`Every bug of ${chapter} is found: ${bugs.length} of ${bugs.length}.`);
+  const givenUp = bugs.filter((task) => findState(progress, task).state === 'given-up').length;
+  if (bugs.length > 0) talk.say(`Every bug of ${chapter} is found${givenUp > 0 ? ' or given up' : ''}: ${bugs.length - givenUp} of ${bugs.length}${givenUp > 0 ? ' found' : ''}.`);
   const due = Math.min(...bugs.map((task) => findState(progress, task).dueAt));
   if (Number.isFinite(due)) talk.say(`The first of them comes back on ${new Date(due).toISOString().slice(0, 10)}. To look at one again: ./learn practice ${number} ${bugs[0].id}`);
   const exercise = tasks.find((task) => task.kind === 'exercise' && findState(progress, task).state !== 'done');

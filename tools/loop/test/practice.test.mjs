@@ -117,6 +117,8 @@ withProject('giving up asks, shows the patch, and brings the bug back', async (p
   assert.match((await project.practice(['3'])).out, /^03-fork, bug 2 of 2\./, 'others first');
   project.change('practice/03-fork-2/server.cpp', '""', '"hello"');
   assert.equal((await project.practice(['check'])).code, 0);
+  assert.match((await project.practice(['3'])).out, /^Every bug of 03-fork is found or given up: 1 of 2 found\.\nThe first of them comes back on /, 'not at once');
+  age(project);
   mend(project);
   const again = await project.practice(['3']);
   assert.match(again.out, /^03-fork, bug 1, comes back\. What you had is kept in practice\/03-fork-1\.kept-1\/\n/);
@@ -233,8 +235,8 @@ withProject('the list says how far one is', async (project) => {
   await project.practice(['3']);
   await project.practice(['give-up'], { environment: { LEARN_YES: '1' } });
   assert.equal((await project.practice(['list'])).out,
-    '03-fork               bugs: 1 of 2 found, 1 given up, 1 due; exercises: 0 of 1 done\ncurrent: ./learn practice 3 2, in practice/03-fork-2/\nwhat a chapter has: ./learn practice list 3\n');
-  assert.match((await project.practice(['list', '3'])).out, /^- bug 1, found: symptom of 1\n- bug 2, given up, due: symptom of 2\n- exercise "Say goodbye", not begun: the server says goodbye\n/);
+    '03-fork               bugs: 1 of 2 found, 1 given up; exercises: 0 of 1 done\ncurrent: ./learn practice 3 2, in practice/03-fork-2/\nwhat a chapter has: ./learn practice list 3\n');
+  assert.match((await project.practice(['list', '3'])).out, /^- bug 1, found: symptom of 1\n- bug 2, given up: symptom of 2\n- exercise "Say goodbye", not begun: the server says goodbye\n/);
 });
 
 withProject('other commands are told the copy and its executable, compiled anew where it has changed', async (project) => {
