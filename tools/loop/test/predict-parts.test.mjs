@@ -128,6 +128,17 @@ test('the code of a call is found, by the name that the code has for it', () => 
   assert.match(codeOf(fork, robust, ['sendto'])[0].text, /::send\(/);
 });
 
+test('a call that is gone is shown in the other chapter, and not where both make it', () => {
+  const [place] = codeOf(chapterNamed('signal-driven'), chapterNamed('poll'), ['poll'], { isGone: true });
+  assert.match(place.path, /^chapters\/\d\d-poll\//);
+  assert.match(place.text, /::poll\(/);
+});
+
+test('of a FIN no line is shown where a process that has forked sends it', () => {
+  assert.deepEqual(codeOf(fork, robust, ['FIN']), []);
+  assert.ok(codeOf(robust, undefined, ['FIN']).length > 0);
+});
+
 test('where a ring is used, the operation takes the place of the call', () => {
   const ring = chapterNamed('io-uring');
   assert.match(codeOf(ring, undefined, ['accept4'])[0].text, /::io_uring_prep_(multishot_)?accept/);
