@@ -1,7 +1,7 @@
 // What a learner has done, remembered: a journal of lines, one for each answer, guess, bug and run of the tests.
 
 import { createHash } from 'node:crypto';
-import { appendFileSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeSystemError } from '../observe/program.mjs';
 
@@ -89,9 +89,9 @@ export class Progress {
   #read() {
     let text = '';
     try {
-      if (existsSync(this.#file)) text = readFileSync(this.#file, 'utf8');
+      text = readFileSync(this.#file, 'utf8');
     } catch (error) {
-      this.#complain('cannot read what you have done so far', error);
+      if (error.code !== 'ENOENT') this.#complain('cannot read what you have done so far', error);
     }
     for (const line of text.split('\n')) {
       if (line === '' || line.startsWith('#')) continue;

@@ -191,7 +191,14 @@ test('a journal with torn and foreign lines, or that cannot be read, stops nothi
   const folder = await other.run('list');
   assert.equal(folder.code, 0);
   assert.match(folder.err, /cannot read what you have done so far/);
-  assert.match(folder.out, /next: read docs\/01-alpha/);
+  assert.doesNotMatch(folder.out, /next:|nothing of/);
+  assert.match(folder.out, /what you have done cannot be read, and so no next thing is named/);
+  const table = await other.run('overview');
+  assert.doesNotMatch(table.out, /due: nothing|nothing is noted/);
+  assert.match(table.out, /\ncannot read what you have done so far, in .*progress\.tsv: /);
+  const file = makeProject();
+  file.write('.learn', 'a file in the way');
+  assert.match((await file.run('list')).err, /cannot read what you have done so far/);
 });
 
 test('./learn progress: the table and what is due; of one chapter each question and bug', async () => {
