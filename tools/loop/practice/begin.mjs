@@ -49,7 +49,8 @@ export function mix(context) {
   openAnew(context, task);
 }
 
-function findChapterOrVerb(root, word) {
+/** The chapter that is meant. Throws UsageProblem, with the nearest of practice's own words where that is none. */
+export function findChapterOrVerb(root, word) {
   try {
     return findChapter(root, word);
   } catch (error) {
@@ -121,6 +122,7 @@ function present({ root, talk }, copy) {
 
 function describeFolder(copy) {
   const names = copy.sourceNames;
+  if (names.length === 0) return `${copy.pathOf()}/, without a source (as it was given: ${copy.pathOf()}/.practice/given/)`;
   return names.length === 1 ? copy.pathOf(names[0]) : `${copy.pathOf()}/ (${names.join(', ')})`;
 }
 

@@ -307,6 +307,15 @@ for (const [words, pattern] of [
   });
 }
 
+test('./learn test that has waited in vain advises the same command with more patience', () => {
+  const project = makeProject();
+  project.write('report', '<testcase name="03-fork/x" status="fail">\nwaited 5 s\n');
+  const stubs = 'declare -A LEARN_COPY=([chapter]=03-fork [server]=x); paint() { printf %s "$2"; }; run_tests() { print_summary report 1; }; find_chapter() { echo 03-fork; }; '
+    + 'is_chapter() { true; }; for name in find_build_folder need find_practice_copy build; do eval "$name() { :; }"; done';
+  const { stdout } = spawnSync('bash', ['-uc', `source '${root}tools/learn/test.sh'; ${stubs}; main 3 --practice`], { cwd: project.root, encoding: 'utf8', env: { ...process.env, CI: '', PATIENCE: '' } });
+  assert.match(stdout, /slow or busy: PATIENCE=30 \.\/learn test 3 --practice\n/);
+});
+
 test('./learn test writes the same lines, with the same head, after a torn one too', () => {
   const project = makeProject();
   project.write('report', '<testcase name="01-alpha/x" status="run">\n<testcase name="02-beta/x" status="fail">\n<testcase name="03-gamma/x" status="notrun">\n<testcase name="common/x" status="run">\n');

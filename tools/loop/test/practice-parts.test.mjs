@@ -158,6 +158,8 @@ test('a place is read as a compiler, an editor or a shell writes it', () => {
     assert.deepEqual(readPlace(copy, word, root), { name: 'server.cpp', line: 4 });
   }
   assert.throws(() => readPlace(copy, '4', root), /a guess names a file and a line, as FILE:LINE, and not '4'/);
+  const two = { ...copy, sourceNames: ['server.cpp', 'runtime/reactor.hpp'], now: new Map([['runtime/reactor.hpp', 'a\nb\n']]) };
+  assert.deepEqual(readPlace({ ...two, folder: copy.folder, root, pathOf: String }, 'reactor.hpp:2', root), { name: 'runtime/reactor.hpp', line: 2 });
   assert.throws(() => readPlace(copy, 'server.cpp:0', root), /has lines 1 to 19, and no line 0/);
   assert.throws(() => readPlace(copy, 'server.cpp:400', root), /has lines 1 to 19, and no line 400/);
   assert.throws(() => readPlace(copy, 'sever.cpp:4', root), /there is no sever\.cpp in .*; did you mean server\.cpp\?/);

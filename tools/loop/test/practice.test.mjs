@@ -177,6 +177,7 @@ withProject('wrong words are told the nearest right ones', async (project) => {
   for (const [words, code, part] of [
     [['check'], 1, /no bug or exercise is begun: begin with a chapter: \.\/learn practice 3/],
     [['chekc'], 2, /did you mean check\?/],
+    [['gess', 'server.cpp:3', 'x'], 2, /did you mean guess\?/],
     [['3', '7'], 2, /03-fork has no bug '7' \(its bugs are 1 to 2; its exercises: say-goodbye\)/],
     [['3', 'say-godbye'], 2, /did you mean say-goodbye\?/],
     [['3', '1', '2'], 2, /'2' is one word too many/],
@@ -226,6 +227,16 @@ withProject('--mix takes what is due of any chapter, bug or exercise, and then f
   age(project);
   project.write('tests/bugs/03-fork/2.patch', 'damaged');
   assert.match((await project.practice(['--mix'])).out, /exercise "Say goodbye", comes back/);
+});
+
+withProject('an exercise is begun by its title without quotes; a copy without a source is said', async (project) => {
+  assert.match((await project.practice(['3', 'say', 'goodbye'])).out, /^03-fork, exercise "Say goodbye"/);
+  await project.practice(['3', '1']);
+  rmSync(join(project.root, copyFile));
+  const { words: out } = await project.practice([]);
+  assert.match(out, /your copy: practice\/03-fork-1\/, without a source \(as it was given: practice\/03-fork-1\/\.practice\/given\/\)/);
+  assert.doesNotMatch(out, /undefined|\(\)/);
+  assert.match((await project.practice(["guess", "server.cpp:3", "x"])).err.replace(/\s+/g, " "), /it has no source; as it was given: /);
 });
 
 withProject('the list says how far one is', async (project) => {
