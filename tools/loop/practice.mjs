@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Find a planted bug in a copy of a chapter, and mend it; or do an exercise that a test can check.
 
-import { parseArgs } from 'node:util';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
 import { runTool } from '../observe/program.mjs';
 import { begin, enter, findChapterOrVerb, goOn, mix, verbs } from './practice/begin.mjs';
@@ -13,6 +12,7 @@ import { printReversed } from './practice/patch.mjs';
 import { describePlaces, findPlaces } from './practice/places.mjs';
 import { findTask, listTasks, slugOf } from './practice/stock.mjs';
 import { Talk } from './practice/talk.mjs';
+import { readOptions as readWordsOf } from './options.mjs';
 import { Progress } from './progress.mjs';
 import { findChapter } from './words.mjs';
 
@@ -41,12 +41,7 @@ runTool('practice', 'practice [CHAPTER [BUG | EXERCISE]] | guess FILE:LINE WORDS
 });
 
 function readWords(words) {
-  try {
-    return parseArgs({ args: words, options: { mix: { type: 'boolean' } }, allowPositionals: true });
-  } catch (error) {
-    if (!error.code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    throw new UsageProblem(error.message.split('. ')[0].replace(/\s+/g, ' '));
-  }
+  return readWordsOf('practice', words, { mix: { type: 'boolean' } }, Infinity);
 }
 
 // An exercise's title may be typed without quotes, as the list shows it.

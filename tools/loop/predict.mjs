@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Asks what the kernel will show of a chapter's server, records it, and grades the answers by the recording.
 
-import { parseArgs } from 'node:util';
 import { listChapters } from '../chapters.mjs';
 import { readChoice, readNumber } from '../observe/command-line.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
@@ -15,6 +14,7 @@ import { listDuePredictions } from './predict/journal.mjs';
 import { drawSeed } from './predict/random.mjs';
 import { descriptions, findServer, viewpoints } from './predict/record.mjs';
 import { report } from './predict/report.mjs';
+import { readOptions as readWordsOf } from './options.mjs';
 import { nameOf, Progress } from './progress.mjs';
 import { findChapter } from './words.mjs';
 
@@ -38,7 +38,7 @@ runTool('predict', usage, async (scope) => {
   const answers = [];
   scope.defer(() => noteLeftovers(progress, chapter, place, answers.splice(0), recordings));
   const isWhole = await askQuestions(dialogue, set, options.seed, answers);
-  if (answers.length === 0) throw new Problem('no question was answered, and nothing is noted');
+  if (answers.length === 0) return void process.stderr.write('predict: no question was answered, and nothing is noted\n'); // to leave is no failure
   if (!isWhole) dialogue.say(`\nThe end of the input: ${answers.length} of ${set.length} answered, and these are graded.`);
 
   const graded = await grade(scope, dialogue, answers, { ...options, session, recordings });
@@ -75,12 +75,7 @@ function parse(words) {
     against: { type: 'string' }, packets: { type: 'boolean' }, session: { type: 'string' }, seed: { type: 'string' },
     questions: { type: 'string' }, plain: { type: 'boolean' },
   };
-  try {
-    return parseArgs({ args: words, options, allowPositionals: true });
-  } catch (error) {
-    if (!error.code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    throw new UsageProblem(error.message.split('. ')[0].replace(/\s+/g, ' '));
-  }
+  return readWordsOf('predict', words, options, Infinity);
 }
 
 /** The first chapter of which nothing has been predicted yet; when there is none, the one that was longest ago. */
