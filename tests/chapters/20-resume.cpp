@@ -469,3 +469,38 @@ TEST_CASE("memory is needed when a client comes, and not to pause when none can 
     server.limit(RLIMIT_NOFILE, 64);
     REQUIRE(waits.exchange("hello") == "hello");
 }
+
+namespace {
+
+/// Waits for an event, for ever.
+Coroutine wait_for_ever(const WatchedFd& watched, int& events) {
+    const Counted local;
+    while (true) {
+        co_await watched.event();
+        ++events;
+    }
+}
+
+/// In its own turn it destroys another descriptor.
+Coroutine destroy_another(const WatchedFd& own, std::unique_ptr<WatchedFd>& another) {
+    co_await own.event();
+    another.reset();
+}
+
+}  // namespace
+
+TEST_CASE("watched descriptor: one that is destroyed in a turn of another one has no turn any more",
+          "[promise]") {
+    REQUIRE(Counted::alive == 0);
+    int events = 0;
+    Reactor reactor;
+    Pair one;
+    Pair two;
+    const WatchedFd first(reactor, std::move(one.ours));  // So its first event comes first.
+    auto second = std::make_unique<WatchedFd>(reactor, std::move(two.ours));
+    destroy_another(first, second);
+    wait_for_ever(*second, events);
+    reactor.run_once();  // Both are ready.
+    REQUIRE(events == 0);
+    REQUIRE(Counted::alive == 0);
+}

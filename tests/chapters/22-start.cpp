@@ -393,3 +393,31 @@ TEST_CASE("clients that come in one go are taken in four at a time", "[promise]"
     }
     REQUIRE(*std::max_element(taken.begin(), taken.end()) == 4);
 }
+
+namespace {
+
+/// Waits for an event, and then for the test.
+Task wait_for_an_event_then(const WatchedFd& watched, Stop& stop, std::string& noted) {
+    co_await watched.event();
+    noted += "event ";
+    co_await stop;
+    noted += "stop ";
+}
+
+}  // namespace
+
+TEST_CASE("an event of a descriptor for which nobody waits any more resumes nobody", "[promise]") {
+    std::string noted;
+    Stop stop;
+    Reactor reactor;
+    Pair pair;
+    const WatchedFd watched(reactor, std::move(pair.ours));
+    reactor.start(wait_for_an_event_then(watched, stop, noted));
+    go_round(reactor);  // There is room to send: the first event.
+    REQUIRE(noted == "event ");
+    say(pair.theirs, "another");
+    go_round(reactor);
+    REQUIRE(noted == "event ");
+    stop.go_on();
+    REQUIRE(noted == "event stop ");
+}

@@ -400,3 +400,20 @@ TEST_CASE("clients that come in one go are taken in four at a time", "[promise]"
     }
     REQUIRE(*std::max_element(taken.begin(), taken.end()) == 4);
 }
+
+TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
+    require_strace();
+    const Server server;
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    const FaultInjection no_room(server, "epoll_ctl:error=ENOSPC:when=1");
+    Client turned_away(server);
+    REQUIRE(turned_away.receive_to_end().empty());
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::Matches(
+                     "client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: No space left on device\n"));
+    REQUIRE(stays.exchange("still there?") == "still there?");
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
+}

@@ -31,6 +31,7 @@
 #include "runtime/task.hpp"
 #include "runtime/watched_fd.hpp"
 #include "support/client.hpp"
+#include "support/deadline.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
@@ -408,4 +409,21 @@ TEST_CASE(
     REQUIRE(script.calls == 2);     // The operation has ended: nobody makes its call again,
     REQUIRE_FALSE(behind.stopped);  // and its coroutine is not taken from where it is now.
     stopped.resume();
+}
+
+TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
+    require_strace();
+    const Server server;
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    const FaultInjection no_room(server, "epoll_ctl:error=ENOSPC:when=1");
+    Client turned_away(server);
+    REQUIRE(turned_away.receive_to_end().empty());
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::Matches(
+                     "client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: No space left on device\n"));
+    REQUIRE(stays.exchange("still there?") == "still there?");
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <coroutine>
 #include <cstddef>
 #include <span>
@@ -24,6 +25,7 @@
 #include "runtime/task.hpp"
 #include "runtime/watched_fd.hpp"
 #include "support/client.hpp"
+#include "support/deadline.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
@@ -320,4 +322,21 @@ TEST_CASE("an event that comes while a coroutine waits for something else resume
     REQUIRE(reads == 1);
     std::array<char, 8> bytes{};
     REQUIRE(::read(socket.fd().get(), bytes.data(), bytes.size()) == 5);
+}
+
+TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
+    require_strace();
+    const Server server;
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    const FaultInjection no_room(server, "epoll_ctl:error=ENOSPC:when=1");
+    Client turned_away(server);
+    REQUIRE(turned_away.receive_to_end().empty());
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::Matches(
+                     "client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: No space left on device\n"));
+    REQUIRE(stays.exchange("still there?") == "still there?");
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
 }

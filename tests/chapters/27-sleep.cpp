@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -484,4 +485,44 @@ TEST_CASE("an echo costs three system calls", "[limit]") {
 TEST_CASE("fifty clients at once cost two system calls and more for each echo", "[limit]") {
     require_strace();
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "two and more for each echo");
+}
+
+namespace {
+
+/// In its own turn it destroys another socket.
+Task<> destroy_another(const Socket& own, std::unique_ptr<Socket>& another) {
+    std::array<char, 1> byte{};
+    co_await own.read(byte);
+    another.reset();
+}
+
+}  // namespace
+
+TEST_CASE("a socket that is destroyed in a turn of another one has no turn any more", "[promise]") {
+    Reactor reactor;
+    Pair one;
+    Pair two;
+    const Socket first(reactor, std::move(one.ours));  // So its first event comes first.
+    auto second = std::make_unique<Socket>(reactor, std::move(two.ours));
+    say(one.theirs, "x");
+    reactor.start(destroy_another(first, second));
+    reactor.run();  // Both are ready, and have a place in the round.
+    REQUIRE(second == nullptr);
+}
+
+TEST_CASE("a client whom epoll cannot take ends alone", "[promise]") {
+    require_strace();
+    const Server server;
+    Client stays(server);
+    REQUIRE(stays.exchange("hello") == "hello");
+    const FaultInjection no_room(server, "epoll_ctl:error=ENOSPC:when=1");
+    Client turned_away(server);
+    REQUIRE(turned_away.receive_to_end().empty());
+    wait_until("the server has said so", [&] { return !server.diagnostics().empty(); });
+    REQUIRE_THAT(server.diagnostics(),
+                 Catch::Matchers::Matches(
+                     "client 127\\.0\\.0\\.1:[0-9]+: epoll_ctl: No space left on device\n"));
+    REQUIRE(stays.exchange("still there?") == "still there?");
+    Client next(server);
+    REQUIRE(next.exchange("hello") == "hello");
 }
