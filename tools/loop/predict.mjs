@@ -36,9 +36,17 @@ runTool('predict', usage, async (scope) => {
   introduce(dialogue, { ...options, session, set, returning, questions });
 
   const answers = [];
-  scope.defer(() => noteLeftovers(progress, chapter, place, answers.splice(0), recordings));
+  let isOver = false; // by Ctrl-C, which has noted what there was
+  scope.defer(() => {
+    isOver = true;
+    noteLeftovers(progress, chapter, place, answers.splice(0), recordings);
+  });
   const isWhole = await askQuestions(dialogue, set, options.seed, answers);
-  if (answers.length === 0) return void process.stderr.write('predict: no question was answered, and nothing is noted\n'); // to leave is no failure
+  if (isOver) return;
+  if (answers.length === 0) {
+    process.stderr.write('predict: no question was answered, and nothing is noted\n');
+    return; // To leave is no failure.
+  }
   if (!isWhole) dialogue.say(`\nThe end of the input: ${answers.length} of ${set.length} answered, and these are graded.`);
 
   const graded = await grade(scope, dialogue, answers, { ...options, session, recordings });
