@@ -25,6 +25,7 @@
 #include "fd.hpp"
 #include "io.hpp"
 #include "listener.hpp"
+#include "processors.hpp"
 #include "program.hpp"
 #include "signals.hpp"
 #include "task.hpp"
@@ -101,8 +102,7 @@ int main(int argc, char** argv) {
     int write_timeout = 60'000;
     int drain_timeout = 5'000;
     int buffers = 64;
-    const std::vector<int> cores = allowed_cores();
-    int worker_count = static_cast<int>(cores.size());
+    int worker_count = count_allowed_processors();
     int max_clients = 1'000'000;
     int pin = 0;
     const Option idle =
@@ -129,6 +129,7 @@ int main(int argc, char** argv) {
         const Patience patience{std::chrono::milliseconds{idle_timeout},
                                 std::chrono::milliseconds{write_timeout},
                                 std::chrono::milliseconds{drain_timeout}};
+        const std::vector<int> cores = pin == 1 ? allowed_cores() : std::vector<int>();
         std::vector<Fd> listeners;
         listeners.push_back(listen_on(options));
         while (listeners.size() < static_cast<std::size_t>(worker_count)) {
@@ -140,10 +141,7 @@ int main(int argc, char** argv) {
         Room room(max_clients);
         std::vector<Worker> workers;
         for (std::size_t i = 0; i < listeners.size(); ++i) {
-            std::optional<int> core;
-            if (pin == 1) {
-                core = cores[i % cores.size()];
-            }
+            const auto core = pin == 1 ? std::optional(cores[i % cores.size()]) : std::nullopt;
             workers.emplace_back(core, ring_entries, static_cast<unsigned>(buffers));
         }
 

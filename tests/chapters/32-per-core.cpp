@@ -223,6 +223,24 @@ TEST_CASE("a worker that has no ring ends the server before it is ready", "[prom
                  StartsWith("error: io_uring_setup: Cannot allocate memory: the limit"));
 }
 
+TEST_CASE("where the kernel does not tell its processors, only --pin is an error", "[promise]") {
+    require_io_uring();
+    require_strace();
+    const auto start = [](const std::vector<std::string>& more) {
+        StartSettings settings{.arguments = {"-f", "-qq", "-o", "/dev/null", "-e",
+                                             "trace=sched_getaffinity", "-e",
+                                             "inject=sched_getaffinity:error=EPERM",
+                                             chapter_under_test().server, "--port", "0"}};
+        settings.arguments.insert(settings.arguments.end(), more.begin(), more.end());
+        return Program("strace", settings);
+    };
+    Program serves = start({});
+    REQUIRE(serves.try_read_line().has_value());
+    Program refuses = start({"--pin", "1"});
+    REQUIRE(refuses.wait_for_exit() == "exit 1");
+    REQUIRE(refuses.diagnostics() == "error: sched_getaffinity: Operation not permitted\n");
+}
+
 TEST_CASE("a worker that fails ends the server, which says why, and the others drain",
           "[promise]") {
     require_strace();
