@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -17,6 +18,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "address.hpp"
 #include "check.hpp"
@@ -35,8 +37,8 @@ struct Client {
 };
 
 void supervise(const Fd& listener, int worker_count);
-void start_worker(const Fd& listener);
-std::string describe(int status);
+pid_t start_worker(const Fd& listener);
+void report_end(pid_t worker, int status);
 [[noreturn]] void work(const Fd& listener, pid_t parent);
 void serve(const Fd& listener);
 Client accept_client(const Fd& listener);
@@ -58,8 +60,9 @@ int main(int argc, char** argv) {
 
 /// Keeps `worker_count` workers at work, for ever.
 void supervise(const Fd& listener, int worker_count) {
+    std::vector<pid_t> workers;
     for (int i = 0; i < worker_count; ++i) {
-        start_worker(listener);
+        workers.push_back(start_worker(listener));
     }
     while (true) {
         int status = 0;
@@ -68,22 +71,31 @@ void supervise(const Fd& listener, int worker_count) {
             continue;
         }
         check(worker, "waitpid");
-        report({"worker ", std::to_string(worker), " has ended: ", describe(status)});
+        const auto place = std::find(workers.begin(), workers.end(), worker);
+        if (place == workers.end()) {
+            continue;  // A child of the program that became this one with exec.
+        }
+        report_end(worker, status);
         // Replaced at once, a worker that dies as soon as it starts would cost thousands of forks a
         // second.
         std::this_thread::sleep_for(restart_pause);
-        start_worker(listener);
+        *place = start_worker(listener);
     }
 }
 
-/// How a worker has ended, by what waitpid() says of it.
-std::string describe(int status) {
-    return WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status))
-                               : "exit code " + std::to_string(WEXITSTATUS(status));
+/// Says how a worker has ended, by what waitpid() says of it. Numbers as short as these take no
+/// memory that there may not be.
+void report_end(pid_t worker, int status) {
+    const std::string id = std::to_string(worker);
+    if (WIFSIGNALED(status)) {
+        report({"worker ", id, " has ended: ", ::strsignal(WTERMSIG(status))});
+    } else {
+        report({"worker ", id, " has ended: exit code ", std::to_string(WEXITSTATUS(status))});
+    }
 }
 
 /// Starts a worker, however long it takes until there can be one more process.
-void start_worker(const Fd& listener) {
+pid_t start_worker(const Fd& listener) {
     const pid_t parent = ::getpid();
     bool reported = false;
     pid_t worker = ::fork();
@@ -97,6 +109,7 @@ void start_worker(const Fd& listener) {
     if (worker == 0) {
         work(listener, parent);
     }
+    return worker;
 }
 
 /// A worker's life, which never leads back into the parent's code.

@@ -7,6 +7,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
+#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -145,6 +146,43 @@ TEST_CASE("a worker is replaced after a pause, not at once", "[promise]") {
     using namespace std::chrono_literals;
     // At least: a loaded machine takes longer and is right, too.
     REQUIRE(std::chrono::steady_clock::now() - start >= 5 * 100ms);
+}
+
+TEST_CASE("a worker that dies is replaced, also without memory for the words about it",
+          "[promise]") {
+    require_failing_allocations();
+    StartSettings settings = with_workers(2);
+    settings.allocations_can_fail = true;
+    const Server server(settings);
+    const std::vector<pid_t> before = wait_for_workers(server, 2);
+    server.fail_allocation(1);
+    REQUIRE(::kill(before.front(), SIGSEGV) == 0);  // "Segmentation fault" is longer than most.
+    wait_until("another worker has taken its place", [&] {
+        const std::vector<pid_t> now = proc::children(server.pid());
+        return now.size() == 2 && std::find(now.begin(), now.end(), before.front()) == now.end();
+    });
+    REQUIRE_THAT(server.diagnostics(), ContainsSubstring(" has ended: Segmentation fault"));
+}
+
+TEST_CASE("a child that the server has inherited is none of its workers", "[promise]") {
+    // A shell starts a child and becomes the server: exec keeps the children.
+    Chapter shell = chapter_under_test();
+    const std::string command =
+        "sleep 1000 & exec '" + shell.server.string() + "' --port 0 --workers 1";
+    shell.server = "/bin/sh";
+    const Server server(shell, {.arguments = {"-c", command}});
+    const std::vector<pid_t> children = wait_for_workers(server, 2);  // The inherited one, too.
+    const auto inherited = std::find_if(children.begin(), children.end(), [](pid_t child) {
+        std::string name;
+        std::ifstream("/proc/" + std::to_string(child) + "/comm") >> name;
+        return name == "sleep";
+    });
+    REQUIRE(inherited != children.end());
+    REQUIRE(::kill(*inherited, SIGKILL) == 0);
+    wait_for_workers(server, 1);
+    wait_until_at_rest(server);
+    REQUIRE(server.diagnostics().empty());
+    REQUIRE(proc::children(server.pid()).size() == 1);
 }
 
 TEST_CASE("a worker that cannot be started is started later", "[promise]") {

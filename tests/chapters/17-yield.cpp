@@ -1,5 +1,8 @@
 // Chapter 17: a client's story is one function again, left in the middle at the end of a turn.
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <stdexcept>
 #include <string>
@@ -10,7 +13,10 @@
 #include "chapters/scenarios.hpp"
 #include "runtime/counted.hpp"
 #include "runtime/generator.hpp"
+#include "runtime/pair.hpp"
+#include "runtime/reactor.hpp"
 #include "support/client.hpp"
+#include "support/deadline.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
 
@@ -46,10 +52,21 @@ Generator hold(Counted parameter) {
     co_yield Next::event;
 }
 
-Generator fail_after_a_turn() {
-    const Counted local;
+Generator fail_after_a_turn(Counted parameter) {
+    const Counted local = parameter;
     co_yield Next::turn;
     throw std::runtime_error("it has failed");
+}
+
+/// Hears what is said to `other`, on whatever descriptor its turns come.
+Generator hear(const Fd& other, std::string& heard) {
+    while (true) {
+        char byte = 0;
+        while (::read(other.get(), &byte, 1) == 1) {
+            heard += byte;
+        }
+        co_yield Next::event;
+    }
 }
 
 }  // namespace
@@ -126,12 +143,15 @@ TEST_CASE("generator: the one that it is moved to owns the frame", "[promise]") 
     REQUIRE(Counted::alive == 0);
 }
 
-TEST_CASE("generator: an exception leaves the turn in which it is thrown", "[promise]") {
+TEST_CASE("generator: an exception leaves the turn in which it is thrown, and the frame stays",
+          "[promise]") {
+    REQUIRE(Counted::alive == 0);
     {
-        Generator turns = fail_after_a_turn();
+        Generator turns = fail_after_a_turn(Counted());
         REQUIRE(turns.resume() == Next::turn);
+        REQUIRE(Counted::alive == 2);
         REQUIRE_THROWS_AS(turns.resume(), std::runtime_error);
-        REQUIRE(Counted::alive == 0);  // Thrown through the function, as through any other.
+        REQUIRE(Counted::alive == 1);  // The local variable is gone. The parameter is the frame's.
     }
     REQUIRE(Counted::alive == 0);
 }
@@ -141,10 +161,73 @@ TEST_CASE("a client whom epoll cannot take is turned away, and the others stay",
     require_turned_away_without_room_in_epoll();
 }
 
+TEST_CASE("memory is needed when a client comes, and in no turn of its echo", "[promise]") {
+    require_failing_allocations();
+    const Server server({.allocations_can_fail = true});
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    server.fail_allocation(1);
+    const std::string much(200'000, 'x');
+    REQUIRE(client.exchange(much) == much);
+    REQUIRE(server.diagnostics().empty());
+    const Client next(server);
+    wait_until("an allocation has failed", [&] { return !server.diagnostics().empty(); });
+}
+
+// It can give up its turn. It cannot say whom it waits for.
+TEST_CASE("generator: it goes on when its own descriptor is ready, and not when another one is",
+          "[limit]") {
+    Reactor reactor;
+    const Pair own;
+    const Pair other;
+    std::string heard;
+    Generator turns = hear(other.ours, heard);
+    reactor.watch(own.ours, [&] { return turns.resume(); });
+    int events_of_other = 0;
+    reactor.watch(other.ours, [&] {
+        ++events_of_other;
+        return Next::event;
+    });
+    reactor.run_once();  // New sockets are writable.
+    REQUIRE(events_of_other == 1);
+    say(other.theirs, "hello");
+    reactor.run_once();
+    REQUIRE(events_of_other == 2);  // The reactor knows that it has come,
+    REQUIRE(heard.empty());         // and has nobody to tell.
+    say(own.theirs, "!");
+    reactor.run_once();
+    REQUIRE(heard == "hello");
+}
+
 TEST_CASE("an echo costs four system calls", "[limit]") {
     require_strace();
     // Each time epoll_wait, read, sendto, and a read that finds nothing.
     const std::size_t calls = system_calls_of_ten_echoes(chapter_under_test());
     CAPTURE(calls);
     REQUIRE((calls == 40 || calls == 39));
+}
+
+TEST_CASE("a client that always has more to send has four steps, and then the others have theirs",
+          "[promise]") {
+    require_strace();
+    const Server server;
+    constexpr int plenty = 4 * 1024 * 1024;
+    Client busy(server, {.receive_buffer = plenty, .send_buffer = plenty});
+    const std::string much = random_bytes(plenty);
+    const bool same = busy.exchange(much) == much;
+    REQUIRE(same);  // And the server's kernel has room for more than one read from now on.
+    const SystemCallTrace trace(server, "?epoll_wait,epoll_pwait,sendto");
+    server.stop_all();
+    const std::string sent = send_until_server_is_held_back(busy);
+    busy.half_close();
+    server.continue_all();
+    const bool all = busy.receive_to_end() == sent;
+    REQUIRE(all);
+    int most = 0;
+    int steps = 0;
+    for (const std::string& call : trace.lines()) {
+        steps = call.starts_with("sendto(") && call.find(" = -1 ") == call.npos ? steps + 1 : 0;
+        most = std::max(most, steps);
+    }
+    REQUIRE(most == 4);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <cctype>
 #include <fstream>
 #include <optional>
 #include <regex>
@@ -656,4 +657,19 @@ std::string beside_a_client_that_does_not_read(const Chapter& chapter) {
         REQUIRE(other.receive(7) == "served?");
     }
     return "the other client is served";
+}
+
+std::map<std::string, std::vector<std::string>> by_descriptor(
+    const std::vector<std::string>& calls) {
+    std::map<std::string, std::vector<std::string>> found;
+    for (std::string call : calls) {
+        const std::size_t open = call.find('(');
+        const std::string first = call.substr(open + 1, call.find_first_of(",)") - open - 1);
+        if (first.empty() || std::isdigit(static_cast<unsigned char>(first.front())) == 0) {
+            continue;
+        }
+        const std::size_t timeout = call.find(", 64, ");
+        found[first].push_back(call.substr(0, timeout));
+    }
+    return found;
 }

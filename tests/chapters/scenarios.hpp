@@ -2,6 +2,7 @@
 // returns what came of it in words, so that the good outcome and the bad one are both exact.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,11 @@ void require_echoes_for_all_of(unsigned count);
 /// away with a message; the clients that were there, and the one that comes next, are served. Needs
 /// strace.
 void require_turned_away_without_room_in_epoll();
+
+/// The calls of each descriptor, in their order. Whether epoll_wait() had to sleep is left out: a
+/// coroutine goes on by itself where a callback was called once more.
+std::map<std::string, std::vector<std::string>> by_descriptor(
+    const std::vector<std::string>& calls);
 
 /// Requires that no call of the server sleeps while `active`, who has been accepted, sends and
 /// receives: a thread that sleeps gives the processor away by itself, and the kernel counts that.

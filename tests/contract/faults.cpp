@@ -277,3 +277,21 @@ TEST_CASE("a server whose stderr nobody reads any more lives on", "[contract][wi
         require_echo(server);
     }
 }
+
+TEST_CASE("a shortage that comes again after a client was served is said again",
+          "[contract][from-nonblocking][system-calls]") {
+    require_strace();
+    const Server server;
+    for (std::size_t times = 1; times <= 2; ++times) {
+        {
+            const FaultInjection shortage(server, accepting + ":error=EMFILE:when=1..2");
+            wait_until("two calls have failed", [&] {
+                require_echo(server);
+                return shortage.count() >= 2;
+            });
+        }
+        require_echo(server);
+        wait_until("the server has said so",
+                   [&] { return count_lines(server.diagnostics()) == times; });
+    }
+}

@@ -382,7 +382,7 @@ TEST_CASE("ten thousand clients are served at once", "[contract][wire][from-epol
 
 TEST_CASE(
     "without memory for one more client, those who are there are served, and the next one later",
-    "[contract][from-coroutines]") {
+    "[contract][from-result]") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     SKIP("a sanitizer has no answer to a shortage of memory but to end the program");
 #endif
@@ -408,4 +408,44 @@ TEST_CASE(
     more.clear();
     Client next(server);
     REQUIRE(next.exchange("hello") == "hello");
+}
+
+// 64 is how many events a server asks epoll for at once.
+TEST_CASE("as many clients as epoll tells of at once, and nobody else, are all answered",
+          "[contract][wire][from-epoll]") {
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 64);
+    wait_until_at_rest(server);
+    server.stop_all();  // So that all of it is news at once.
+    for (Client& client : clients) {
+        client.send("hello");
+    }
+    server.continue_all();
+    for (Client& client : clients) {
+        REQUIRE(client.receive(5) == "hello");
+    }
+}
+
+TEST_CASE("when epoll has told of as many as were asked for, it is asked for more before any turn",
+          "[contract][from-epoll-edge][system-calls]") {
+    require_strace();
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 70);
+    wait_until_at_rest(server);
+    const SystemCallTrace trace(server, "?epoll_wait,epoll_pwait,read");
+    server.stop_all();  // So that all of it is news at once.
+    for (Client& client : clients) {
+        client.send("hello");
+    }
+    server.continue_all();
+    for (Client& client : clients) {
+        REQUIRE(client.receive(5) == "hello");
+    }
+    const std::vector<std::string> calls = trace.lines();
+    const auto full = std::find_if(calls.begin(), calls.end(),
+                                   [](const auto& call) { return call.ends_with(" = 64"); });
+    REQUIRE(full != calls.end());
+    REQUIRE(full + 1 != calls.end());
+    CAPTURE(*(full + 1));
+    REQUIRE((full + 1)->starts_with("epoll_"));
 }

@@ -2,12 +2,14 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "chapters/scenarios.hpp"
 #include "contract/failing_calls.hpp"
@@ -116,4 +118,54 @@ TEST_CASE("connections that fail again and again as they are accepted keep no ot
     const Client another(server);
     wait_until("accept() has failed again and again", [&] { return failed.count() >= 10; });
     REQUIRE(client.exchange("still there?") == "still there?");
+}
+
+namespace {
+
+/// Has the one allocation fail without which the server cannot wait for the next client, and it
+/// says so. Which one that is depends on what the client before has left: so all are tried.
+void let_waiting_fail(const Server& server) {
+    const std::string words = "accept, trying again: Cannot allocate memory\n";
+    const std::size_t said = server.diagnostics().size();
+    for (int which = 1; server.diagnostics().find(words, said) == std::string::npos; ++which) {
+        REQUIRE(which <= 100);
+        wait_until_at_rest(server);
+        server.fail_allocation(which);
+        const Client client(server);
+        wait_until_at_rest(server);
+        server.fail_allocation(0);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("when memory was short, and is short again after other clients, it is said again",
+          "[contract][from-result][system-calls]") {
+    require_failing_allocations();
+    const Server server({.allocations_can_fail = true});
+    for (int i = 0; i < 2; ++i) {
+        let_waiting_fail(server);
+        Client next(server);
+        REQUIRE(next.exchange("hello") == "hello");
+    }
+}
+
+TEST_CASE(
+    "without memory to wait for the next client the server waits a while before it tries again",
+    "[contract][from-result][system-calls]") {
+    require_strace();
+    require_failing_allocations();
+    const Server server({.allocations_can_fail = true});
+    const SystemCallTrace trace(server, "accept4,?epoll_wait,epoll_pwait,write,writev");
+    let_waiting_fail(server);
+    const std::vector<std::string> calls = trace.lines();
+    const auto said = std::find_if(calls.begin(), calls.end(), [](const std::string& call) {
+        return call.find("accept, trying again") != std::string::npos;
+    });
+    REQUIRE(said != calls.end());
+    REQUIRE(said + 1 != calls.end());
+    const std::string& next = *(said + 1);
+    CAPTURE(next);
+    REQUIRE(next.starts_with("epoll_"));
+    REQUIRE(next.find(", 0)") == std::string::npos);  // And it sleeps.
 }

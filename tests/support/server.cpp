@@ -281,6 +281,10 @@ void Program::fail_allocation(int count) const {
     *allocations_left_ = count;
 }
 
+int Program::allocations_left() const {
+    return *allocations_left_;
+}
+
 void Program::stop_all() const {
     check(::kill(-pid_, SIGSTOP), "kill");
     int looks_at_traced = 0;

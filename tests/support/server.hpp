@@ -62,6 +62,9 @@ public:
     /// program that was started with allocations_can_fail.
     void fail_allocation(int count) const;
 
+    /// How many allocations are left up to that one: so they can be counted, too.
+    int allocations_left() const;
+
     /// Changes a resource limit (setrlimit(2)) of the program and of its children while they run.
     void limit(int resource, rlim_t soft_limit) const;
 

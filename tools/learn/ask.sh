@@ -13,6 +13,7 @@
 #   --question TEXT    what you want to know, or what you see
 #   --test NAME        runs this test of the chapter (its name, or words of it) and takes what it says
 #   --trace            records the system calls of a session now, and takes them
+# Both are about the chapter, not about your copy of ./learn practice: what its tests say is in ./learn practice check.
 #
 # Where the prompt goes; stdout, unless you say otherwise:
 #   --out FILE         into a new file

@@ -15,7 +15,7 @@
 #   --core N       the processor for the servers and their load; the last one by default
 #
 #   ./learn bench --quick
-#   ./learn bench 15 16 --only 64B-50
+#   ./learn bench 16 28 --only 64B-50
 #   ./learn bench
 
 main() {

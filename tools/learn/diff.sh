@@ -14,7 +14,7 @@
 #   ./learn diff 3
 #   ./learn diff 1 3
 #   ./learn diff fork --side
-#   ./learn diff 14 --file reactor.hpp
+#   ./learn diff 20 --file runtime/reactor.hpp
 
 # shellcheck source-path=SCRIPTDIR source=side-by-side.sh
 source tools/learn/side-by-side.sh

@@ -12,12 +12,12 @@
 #   reset                   begin anew; what you have is kept beside it (--yes: without a question)
 #
 #   list [CHAPTER]          what there is to practise, and how far you are
-#   --mix                   a bug of one of the chapters whose tests have passed; what is due comes first
+#   --mix                   what is due, of any chapter; else a bug of one of the chapters whose tests have passed
 #
 # Other commands take the copy instead of the chapter with --practice: run, test, trace, capture, watch, diff.
 #
 #   ./learn practice 3
-#   ./learn practice guess server.cpp:57 "one wait for many signals"
+#   ./learn practice guess FILE:LINE "what is wrong there"
 #   ./learn watch --practice
 #   ./learn practice check
 #   ./learn practice 3 2                bug 2 of chapter 03

@@ -3,7 +3,8 @@
 # Answer the questions of a chapter's text, one at a time; each wrong answer has its own reason.
 #
 # Type the letter of the option that you mean, or its first words. After a wrong answer you read why it is wrong, and
-# try again. Ctrl-D leaves at any time, and so does Ctrl-C; what you have answered is kept in .learn/.
+# try again; ? says that you do not know, counts as wrong, and tells the answer. Ctrl-D leaves at any time, and so does
+# Ctrl-C; what you have answered is kept in .learn/.
 # Without CHAPTER it is the first one of which not every question has been answered right.
 #
 # Your first answer counts: a question is right when that was, and wrong when you needed another one. What was right

@@ -27,7 +27,8 @@
 #   ./learn test --preset asan
 
 main() {
-  local chapter="" preset=default regex="" server="" kinds="" practice="" words=()
+  local chapter="" preset=default regex="" server="" kinds="" practice="" words=() typed="./learn test"
+  (($# == 0)) || typed+=$(printf ' %q' "$@")
   while (($#)); do
     case $1 in
       --server=* | --preset=*)
@@ -258,7 +259,7 @@ print_summary() { # REPORT STATUS
     paint red "not every test passed: what the failed ones say is above"
     printf '\nbegin with the first, others may follow from it: %s' "$(find_first_failed "$1")"
     if [[ ${PATIENCE:-} == 5 ]] && grep -qs "waited 5 s" "$1"; then
-      printf '\na test has waited 5 s in vain; if this machine is slow or busy: PATIENCE=30 ./learn test'
+      printf '\na test has waited 5 s in vain; if this machine is slow or busy: PATIENCE=30 %s' "$typed"
     fi
   fi
   echo

@@ -15,7 +15,7 @@
 #
 #   ./learn watch 3
 #   ./learn watch 3 --clients 5
-#   ./learn watch 12 --clients 10000
+#   ./learn watch 13 --clients 10000
 #   ./learn watch --pid 4711
 #   ./learn watch --pid 4711 --clients 100      a hundred more clients for a server that runs
 

@@ -86,7 +86,7 @@ function numberParagraphs(pieces) {
   const lines = [];
   let paragraph = null;
   const finish = () => {
-    if (paragraph) lines.push(...dropLinks(paragraph.text).split('\n').map((text, at) => (at === 0 ? `[${paragraph.index + 1}] ${text}` : text)));
+    if (paragraph) lines.push(...dropLinks(dropBugs(paragraph.text)).split('\n').map((text, at) => (at === 0 ? `[${paragraph.index + 1}] ${text}` : text)));
     paragraph = null;
   };
   for (const { index, text, fence } of pieces) {
@@ -107,6 +107,10 @@ function numberParagraphs(pieces) {
   while (lines.at(-1) === '') lines.pop();
   return lines;
 }
+
+// A sentence that tells a cause would tell which planted bug has it; the sentence is the chapter's, the number is not for the tutor.
+const dropBugs = (text) => text.replace(/\s*\([^()]*\bbugs?\s+\d[^()]*\)/gi, '')
+  .replace(/\b(b)ugs?\s+\d+/gi, (_, first) => `${first === 'B' ? 'One' : 'one'} of the planted bugs`);
 
 // A link's target is of no use to a reader who has only the prompt.
 function dropLinks(text) {

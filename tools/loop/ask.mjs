@@ -3,7 +3,6 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { readNumber } from '../observe/command-line.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
 import { describeSystemError, runTool } from '../observe/program.mjs';
@@ -15,6 +14,7 @@ import { modes } from './ask-modes.mjs';
 import { fitPrompt } from './ask-prompt.mjs';
 import { build } from './build.mjs';
 import { copyToClipboard } from './clipboard.mjs';
+import { readOptions as readWordsOf } from './options.mjs';
 import { demandWord, findChapter } from './words.mjs';
 
 const usage = 'ask MODE CHAPTER [--question TEXT] [--test NAME] [--trace] [--budget TOKENS] [--copy | --out FILE] | ask --check REPLY [MODE]';
@@ -40,12 +40,7 @@ runTool('ask', usage, async (scope) => {
 });
 
 function readWords(words) {
-  try {
-    return parseArgs({ args: words, options, allowPositionals: true });
-  } catch (error) {
-    if (!error.code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    throw new UsageProblem(error.message.split('. ')[0].replace(/\s+/g, ' '));
-  }
+  return readWordsOf('ask', words, options, Infinity);
 }
 
 function readRequest(values, [modeWord, chapterWord, surplus]) {

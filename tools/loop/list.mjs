@@ -22,8 +22,8 @@ await runTool('list', './learn', () => {
     ...formatTable(chapters, { width, hasIdeas: true, paint }),
     '',
     ...(due.length > 0 ? [wrap(`due from earlier: ${due.join(', ')}`, Math.max(40, width))] : []),
-    wrap(`next: ${paint('bold', next.command)}`, Math.max(40, width)),
-    wrap(`${indent}${next.reason}`, Math.max(40, width)),
+    ...(progress.complaint === null ? [wrap(`next: ${paint('bold', next.command)}`, Math.max(40, width)), wrap(`${indent}${next.reason}`, Math.max(40, width))]
+      : [wrap('what you have done cannot be read, and so no next thing is named', Math.max(40, width))]),
     ...(progress.unread.length > 0 ? [wrap(`(in ${'.learn/progress.tsv'} ${progress.unread.length === 1 ? '1 line' : `${progress.unread.length} lines`} cannot be read: ./learn progress)`, Math.max(40, width))] : []),
   ].join('\n')}\n`);
 });

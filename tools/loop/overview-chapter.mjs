@@ -1,6 +1,7 @@
 // What has been done of one chapter: ./learn progress CHAPTER.
 
 import { renderMarkdown } from './markdown.mjs';
+import { listReadableTasks } from './practice/stock.mjs';
 import { findStanding, readQuestions } from './questions.mjs';
 import { count, formatDay } from './speech.mjs';
 
@@ -12,7 +13,7 @@ export function describeChapter(root, progress, survey, width, paint) {
   const lines = [paint('bold', chapter), `tests: ${state}${describeLastRun(progress, chapter)}`];
   lines.push(predict.asked > 0 ? `predict: ${predict.right} of ${count(predict.asked, 'prediction')} right` : 'predict: nothing yet');
   lines.push(...describeQuiz(root, progress, chapter));
-  lines.push(...describePractice(progress, chapter, 'bug', bugs), ...describePractice(progress, chapter, 'exercise', exercises));
+  lines.push(...describePractice(root, progress, chapter, 'bug', bugs), ...describePractice(root, progress, chapter, 'exercise', exercises));
   return lines;
 }
 
@@ -31,13 +32,16 @@ function describeQuiz(root, progress, chapter) {
   })];
 }
 
-function describePractice(progress, chapter, kind, { total }) {
+function describePractice(root, progress, chapter, kind, { total }) {
   const entries = progress.find({ chapter, kind });
   if (total === 0 && entries.length === 0) return [];
   const last = [...new Map(entries.map((entry) => [entry.id, entry])).values()];
+  const stock = listReadableTasks(root, chapter);
+  const isInStock = (id, hash) => stock.some((task) => task.kind === kind && task.id === id && task.hash === hash);
   const left = Math.max(0, total - last.length);
   return [`${kind}s:`, ...last.map(({ id, hash, result, number }) => `- ${id} ${wordsOf[result]}`
-    + `${result !== 'begun' && number > 0 ? ` with ${count(number, 'hint')}` : ''}${describeDue(progress.dueAt({ chapter, kind, id, hash }))}`),
+    + `${result !== 'begun' && number > 0 ? ` with ${count(number, 'hint')}` : ''}`
+    + `${isInStock(id, hash) ? describeDue(progress.dueAt({ chapter, kind, id, hash })) : '; today there is another one of that name, or none'}`),
   ...(left > 0 ? [`- ${left}${last.length > 0 ? ' more' : ''} not begun`] : [])];
 }
 

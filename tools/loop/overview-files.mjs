@@ -74,6 +74,6 @@ export function importJournal(progress, name) {
   if (added + known + kept === 0 && unread.length > 0) throw new Problem(`${name === '-' ? 'what came on stdin' : name} is no journal of ./learn: it has ${count(unread.length, 'line')}, and none that can be read. Nothing is imported`);
   process.stdout.write(`${count(added, 'line')} added; ${known} ${known === 1 ? 'was' : 'were'} here already\n`);
   if (unread.length > 0) {
-    process.stdout.write(`${count(unread.length, 'line')} cannot be read: ${kept === unread.length ? 'kept as they are' : `${kept} kept, and ${unread.length - kept} left out, which do not begin as an entry does`}\n`);
+    process.stdout.write(`${count(unread.length, 'line')} cannot be read: ${kept === unread.length ? `kept as ${kept === 1 ? 'it is' : 'they are'}` : `${kept} kept, and ${unread.length - kept} left out, which do not begin as an entry does`}\n`);
   }
 }

@@ -40,12 +40,13 @@ function describeAll(progress, chapters, width, paint) {
   return [
     ...formatTable(chapters, { width, isFull: true, paint }).join('\n').split('\n'),
     '',
-    `due: ${due.length > 0 ? due.join(', ') : 'nothing'}`,
+    ...(progress.complaint === null ? [`due: ${due.length > 0 ? due.join(', ') : 'nothing'}`] : []),
     ...describeJournal(progress),
   ];
 }
 
-function describeJournal({ entries, unread }) {
+function describeJournal({ entries, unread, complaint }) {
+  if (complaint !== null) return [complaint];
   if (entries.length + unread.length === 0) return ['nothing is noted yet; what you do will be kept in .learn/progress.tsv'];
   const since = entries.length > 0 ? `, the first of ${formatDay(Date.parse(entries[0].time))}` : '';
   const lines = [`kept in .learn/progress.tsv: ${count(entries.length, 'line')}${since}`];

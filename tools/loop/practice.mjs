@@ -1,18 +1,18 @@
 #!/usr/bin/env node
 // Find a planted bug in a copy of a chapter, and mend it; or do an exercise that a test can check.
 
-import { parseArgs } from 'node:util';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
 import { runTool } from '../observe/program.mjs';
-import { begin, enter, goOn, mix, verbs } from './practice/begin.mjs';
+import { begin, enter, findChapterOrVerb, goOn, mix, verbs } from './practice/begin.mjs';
 import { check } from './practice/check.mjs';
 import { demandCurrent, renewCopy } from './practice/copy.mjs';
 import { demandWords, describeGuess, judge, readPlace } from './practice/guess.mjs';
 import { listAll, listOne } from './practice/list.mjs';
 import { printReversed } from './practice/patch.mjs';
 import { describePlaces, findPlaces } from './practice/places.mjs';
-import { findTask } from './practice/stock.mjs';
+import { findTask, listTasks, slugOf } from './practice/stock.mjs';
 import { Talk } from './practice/talk.mjs';
+import { readOptions as readWordsOf } from './options.mjs';
 import { Progress } from './progress.mjs';
 import { findChapter } from './words.mjs';
 
@@ -30,8 +30,7 @@ runTool('practice', 'practice [CHAPTER [BUG | EXERCISE]] | guess FILE:LINE WORDS
   if (word === 'list') return list(context, rest);
   if (word === 'guess') return guess(context, demandCurrent(root), rest);
   if (!verbs.includes(word)) {
-    if (rest.length > 1) throw new UsageProblem(`'${rest[1]}' is one word too many: practice takes a chapter, and a bug's number or an exercise`);
-    return begin(context, word, rest[0]);
+    return begin(context, word, joinTitle(findChapterOrVerb(root, word), rest));
   }
   const copy = demandCurrent(root);
   if (rest.length > 0) {
@@ -42,12 +41,16 @@ runTool('practice', 'practice [CHAPTER [BUG | EXERCISE]] | guess FILE:LINE WORDS
 });
 
 function readWords(words) {
-  try {
-    return parseArgs({ args: words, options: { mix: { type: 'boolean' } }, allowPositionals: true });
-  } catch (error) {
-    if (!error.code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    throw new UsageProblem(error.message.split('. ')[0].replace(/\s+/g, ' '));
+  return readWordsOf('practice', words, { mix: { type: 'boolean' } }, Infinity);
+}
+
+// An exercise's title may be typed without quotes, as the list shows it.
+function joinTitle(chapter, words) {
+  const title = words.join(' ');
+  if (words.length > 1 && !listTasks(root, chapter).some(({ kind, id }) => kind === 'exercise' && id.startsWith(slugOf(title)))) {
+    throw new UsageProblem(`'${words[1]}' is one word too many: practice takes a chapter, and a bug's number or an exercise`);
   }
+  return words.length > 0 ? title : undefined;
 }
 
 function list(context, [word, surplus]) {
@@ -60,7 +63,7 @@ async function guess({ talk, progress }, copy, [place, ...words]) {
   const { task, record } = copy;
   if (task.kind === 'exercise') throw new Problem(`${task.chapter}, ${task.title}, has no planted bug to guess at: its task is in ./learn practice`);
   if (copy.isFinished) throw new Problem(`${task.title} is ${record.result === 'given-up' ? 'given up' : 'found'} already: ./learn practice ${Number(task.chapter.slice(0, 2))} goes on`);
-  if (place === undefined) throw new UsageProblem(`guess what? ./learn practice guess ${copy.sourceNames[0]}:57 "what is wrong there"`);
+  if (place === undefined) throw new UsageProblem(`guess what? ./learn practice guess FILE:LINE "what is wrong there"`);
   const where = readPlace(copy, place, from);
   const text = demandWords(words.length > 0 ? words.join(' ') : await talk.ask('What is wrong there? '));
   const result = judge(copy, findPlaces(copy), where);

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Asks what the kernel will show of a chapter's server, records it, and grades the answers by the recording.
 
-import { parseArgs } from 'node:util';
 import { listChapters } from '../chapters.mjs';
 import { readChoice, readNumber } from '../observe/command-line.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
@@ -11,9 +10,11 @@ import { Dialogue } from './dialogue.mjs';
 import { chooseQuestions } from './predict/choose.mjs';
 import { askQuestions } from './predict/conversation.mjs';
 import { gradeAnswers, noteAnswers } from './predict/grade.mjs';
+import { listDuePredictions } from './predict/journal.mjs';
 import { drawSeed } from './predict/random.mjs';
 import { descriptions, findServer, viewpoints } from './predict/record.mjs';
 import { report } from './predict/report.mjs';
+import { readOptions as readWordsOf } from './options.mjs';
 import { nameOf, Progress } from './progress.mjs';
 import { findChapter } from './words.mjs';
 
@@ -27,28 +28,37 @@ runTool('predict', usage, async (scope) => {
   await view.demand(scope); // before anybody has waited for a build, or thought about a question
   await build(scope, root, [chapter, other].filter(Boolean), ['build', view.group]);
   const dialogue = new Dialogue(scope, { plain: options.plain });
-  const { recordings, session, questions } = await prepare(scope, options);
-  const { returning, fresh } = chooseQuestions(questions, { ...options, progress: options.isSeedGiven ? null : progress });
+  const { recordings, session, questions } = await prepare(scope, { ...options, progress });
+  const place = { view: view.name, session, other };
+  const { returning, fresh } = chooseQuestions(questions, { ...options, place, progress: options.isSeedGiven ? null : progress });
   const set = [...returning, ...fresh];
   if (set.length === 0) throw new Problem(`there is nothing to ask about ${chapter} in the session '${session}'`);
   introduce(dialogue, { ...options, session, set, returning, questions });
 
   const answers = [];
-  scope.defer(() => noteLeftovers(progress, chapter, answers.splice(0), recordings));
+  let isOver = false; // by Ctrl-C, which has noted what there was
+  scope.defer(() => {
+    isOver = true;
+    noteLeftovers(progress, chapter, place, answers.splice(0), recordings);
+  });
   const isWhole = await askQuestions(dialogue, set, options.seed, answers);
-  if (answers.length === 0) throw new Problem('no question was answered, and nothing is noted');
+  if (isOver) return;
+  if (answers.length === 0) {
+    process.stderr.write('predict: no question was answered, and nothing is noted\n');
+    return; // To leave is no failure.
+  }
   if (!isWhole) dialogue.say(`\nThe end of the input: ${answers.length} of ${set.length} answered, and these are graded.`);
 
   const graded = await grade(scope, dialogue, answers, { ...options, session, recordings });
-  noteAnswers(progress, chapter, graded.answers);
+  noteAnswers(progress, chapter, place, graded.answers);
   answers.length = 0;
   report(dialogue, graded, { root, chapter, other, view, session });
 });
 
 /** After Ctrl-C: what was answered is graded by the recording that is there, and kept. */
-function noteLeftovers(progress, chapter, answers, recordings) {
+function noteLeftovers(progress, chapter, place, answers, recordings) {
   if (answers.length === 0) return;
-  noteAnswers(progress, chapter, gradeAnswers(answers, recordings, recordings));
+  noteAnswers(progress, chapter, place, gradeAnswers(answers, recordings, recordings));
   process.stderr.write(`\nnoted: ${answers.length} answer${answers.length === 1 ? '' : 's'}, graded by the recording from before the questions\n`);
 }
 
@@ -73,12 +83,7 @@ function parse(words) {
     against: { type: 'string' }, packets: { type: 'boolean' }, session: { type: 'string' }, seed: { type: 'string' },
     questions: { type: 'string' }, plain: { type: 'boolean' },
   };
-  try {
-    return parseArgs({ args: words, options, allowPositionals: true });
-  } catch (error) {
-    if (!error.code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    throw new UsageProblem(error.message.split('. ')[0].replace(/\s+/g, ' '));
-  }
+  return readWordsOf('predict', words, options, Infinity);
 }
 
 /** The first chapter of which nothing has been predicted yet; when there is none, the one that was longest ago. */
@@ -101,11 +106,13 @@ const fewestDifferences = 2;
 
 /**
  * Records both chapters, and makes the questions: {recordings, session, questions}. Where the learner has named no session
- * and this one shows no difference to speak of, the others are tried.
+ * and this one shows no difference to speak of, the others are tried; but what is due of it is asked in it.
  */
-async function prepare(scope, { view, session, isSessionGiven, chapter, other, names = { here: chapter, there: other } }) {
+async function prepare(scope, { view, session, isSessionGiven, isSeedGiven, progress, chapter, other, names = { here: chapter, there: other } }) {
   process.stderr.write(`recording ${other ? `${other} and ${chapter}` : chapter}, for the questions ...\n`);
-  const sessions = isSessionGiven || other === undefined ? [session] : view.sessions;
+  const isDue = !isSeedGiven && listDuePredictions(root, progress, chapter)
+    .some((due) => due.view === view.name && due.session === session && due.other === other);
+  const sessions = isSessionGiven || isDue || other === undefined ? [session] : view.sessions;
   let best;
   for (const name of sessions) {
     const here = await recordChapter(scope, view, chapter, name);

@@ -1,7 +1,7 @@
 // What a learner has done, remembered: a journal of lines, one for each answer, guess, bug and run of the tests.
 
 import { createHash } from 'node:crypto';
-import { appendFileSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describeSystemError } from '../observe/program.mjs';
 
@@ -10,7 +10,8 @@ import { describeSystemError } from '../observe/program.mjs';
  *   time     when, in UTC, as 2026-01-31T12:00:00.000Z
  *   chapter  the chapter's name without its number: `fork`. Numbers change when a chapter is inserted
  *   kind     one of `kinds`
- *   id       what it was about, within the chapter and the kind: a question's hash, a bug's number
+ *   id       what it was about, within the chapter and the kind: a question's hash, a bug's number; of a prediction the
+ *            view, session and neighbour, too (predict/journal.mjs), since another command asks other questions
  *   hash     of its words as they stood then (see hashOf): another hash says that it has changed since; '-' where none fits
  *   result   one of `results[kind]`
  *   number   hints that were taken (bug, exercise), how sure the learner was (predict: 1 to 3), answers it took (quiz),
@@ -29,7 +30,7 @@ export const results = {
 
 export const kinds = Object.keys(results);
 
-/** Days after which something that was right is due again: once right, twice in a row, and so on. Wrong is due at once. */
+/** Days after which something that was right is due again: once right, twice in a row, and so on. Wrong is due at once; given up after the first. */
 export const intervals = [1, 3, 7, 21];
 
 const day = 24 * 60 * 60 * 1000; // ms
@@ -88,9 +89,9 @@ export class Progress {
   #read() {
     let text = '';
     try {
-      if (existsSync(this.#file)) text = readFileSync(this.#file, 'utf8');
+      text = readFileSync(this.#file, 'utf8');
     } catch (error) {
-      this.#complain('cannot read what you have done so far', error);
+      if (error.code !== 'ENOENT') this.#complain('cannot read what you have done so far', error);
     }
     for (const line of text.split('\n')) {
       if (line === '' || line.startsWith('#')) continue;
@@ -162,16 +163,18 @@ export class Progress {
   }
 
   /**
-   * When something is due again, in ms since 1970, by its entries of one id: at once after a wrong answer; after a right
-   * one after as many days as `intervals` says. A right answer before that was due begins the same interval anew, and no
-   * longer one: three on one evening are not three on three days. Infinity when it has not been answered yet.
+   * When something is due again, in ms since 1970, by its entries of one id: at once after a wrong answer; after the
+   * first of `intervals` where it was given up, since its patch has just been read; after a right answer after as many days
+   * as `intervals` says. A right answer before that was due begins the same interval anew, and no longer one: three on one
+   * evening are not three on three days. Infinity when it has not been answered yet.
    */
   dueAt({ chapter, kind, id, hash }) {
     const answers = this.find({ chapter, kind, id }).filter((entry) => entry.result !== 'begun' && (hash === undefined || entry.hash === hash));
     let [due, inARow] = [Infinity, 0];
     for (const { time, result } of answers) {
       const at = Date.parse(time);
-      if (['wrong', 'given-up'].includes(result)) [due, inARow] = [at, 0];
+      if (result === 'wrong') [due, inARow] = [at, 0];
+      else if (result === 'given-up') [due, inARow] = [at + intervals[0] * day, 0];
       else {
         if (inARow === 0 || at >= due) inARow += 1;
         due = at + intervals[Math.min(inARow, intervals.length) - 1] * day;

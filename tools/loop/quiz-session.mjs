@@ -25,6 +25,7 @@ export class QuizSession {
     while (true) {
       const line = await this.#dialogue.ask(tried.length === 0 ? `your answer (${letters[0]} to ${letters.at(-1)}): ` : 'another answer: ');
       if (line === null) return this.#leave();
+      if (/^\?+$/.test(line.trim())) return this.#tell(question, tried);
       const answer = readAnswer(line, question.options);
       if (answer.leave) return this.#leave();
       if (answer.words !== undefined) this.#dialogue.say(`taken for ${answer.letter}`);
@@ -61,11 +62,27 @@ export class QuizSession {
   }
 
   #accept(question, tried) {
+    this.#close(question, tried.length === 0 ? 'right' : 'wrong', tried.length + 1);
+    this.#explain(question, tried, this.#dialogue.paint('green', `Right, ${question.right}.`));
+    return true;
+  }
+
+  // "I do not know": it counts as wrong, and nobody has to guess.
+  #tell(question, tried) {
+    this.#close(question, 'wrong', tried.length + 1);
+    this.#explain(question, tried, this.#dialogue.paint('yellow', `It is ${question.right}.`));
+    return true;
+  }
+
+  #close(question, result, number) {
     this.#open = null;
     this.answered += 1;
-    this.rightAtFirst += Number(tried.length === 0);
-    this.#note(question, tried.length === 0 ? 'right' : 'wrong', tried.length + 1);
-    this.#dialogue.say(`${this.#dialogue.paint('green', `Right, ${question.right}.`)} ${this.#render(question.why)}`);
+    this.rightAtFirst += Number(result === 'right');
+    this.#note(question, result, number);
+  }
+
+  #explain(question, tried, opening) {
+    this.#dialogue.say(`${opening} ${this.#render(question.why)}`);
     // The reasons that have not been told, each once: a reason may be that of two options.
     const told = new Set(tried.map((letter) => question.reasons.get(letter)));
     for (const { letter } of question.options) {
@@ -75,7 +92,6 @@ export class QuizSession {
       this.#dialogue.say(this.#render(reason.text));
     }
     if (question.more !== '') this.#dialogue.say(this.#render(question.more));
-    return true;
   }
 
   #leave() {

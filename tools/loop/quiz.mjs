@@ -87,7 +87,7 @@ async function hold(scope, dialogue, progress, { questions, titleOf, goOn }) {
   if (session.answered === 0) return dialogue.say(`Nothing was answered. The questions are still there: ${goOn}`);
   const all = session.answered === questions.length;
   dialogue.say(`${all ? '' : `${session.answered} of `}${count(questions.length, 'question')}: ${session.rightAtFirst} right at the first try.`);
-  if (wrong > 0) dialogue.say(`${wrong === 1 ? 'One comes' : `${wrong} come`} back: ./learn quiz --mix`);
+  if (wrong > 0 && progress.complaint === null) dialogue.say(`${wrong === 1 ? 'One comes' : `${wrong} come`} back: ./learn quiz --mix`);
   if (isLeft && !all) dialogue.say(`The rest: ${goOn}`);
 }
 

@@ -3,6 +3,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { listChapters } from '../chapters.mjs';
+import { listDueTasks } from './practice/choose.mjs';
+import { listDuePredictions } from './predict/journal.mjs';
 import { countStandings } from './quiz-overview.mjs';
 import { nameOf } from './progress.mjs';
 import { readQuestions } from './questions.mjs';
@@ -23,7 +25,7 @@ export function readStates(environment = process.env) {
 
 /**
  * For each chapter {chapter, number, state, isChanged, idea, predict: {asked, right}, quiz: {total, asked, right, due},
- * bugs and exercises: {total, finished}, due: Map(kind -> how many), isBegun, open: [step...]}: open are the steps that
+ * bugs and exercises: {total, finished}, due: Map(kind -> how many), duePredictions: [{command, count}], isBegun, open: [step...]}: open are the steps that
  * are not done. Practice is done with one bug or exercise: more of them are a choice. What is due is so by `now`.
  */
 export function surveyChapters(root, progress, { tests, impossible } = readStates(), now = Date.now()) {
@@ -31,12 +33,14 @@ export function surveyChapters(root, progress, { tests, impossible } = readState
     const { state = 'not tested', isChanged = false, idea = '' } = tests.get(chapter) ?? {};
     const entries = progress.find({ chapter });
     const quiz = countStandings(progress, readQuestions(root, chapter).questions, now);
+    const duePredictions = listDuePredictions(root, progress, chapter, now);
     const survey = {
       chapter, number: Number(chapter.slice(0, 2)), state, isChanged, idea, quiz,
       predict: countPredictions(entries),
       bugs: countPractice(root, chapter, 'bug', 'bugs', entries),
       exercises: countPractice(root, chapter, 'exercise', 'exercises', entries),
-      due: new Map([['quiz', quiz.due], ...['predict', 'bug', 'exercise'].map((kind) => [kind, countDue(progress, chapter, kind, entries, now)])]),
+      due: new Map([['quiz', quiz.due], ['predict', sumOf(duePredictions)], ...countDuePractice(root, progress, chapter, now)]),
+      duePredictions,
       isBegun: entries.some(({ kind }) => kind !== 'test'),
     };
     return { ...survey, open: listOpen(survey, impossible) };
@@ -59,9 +63,12 @@ function countPractice(root, chapter, kind, folder, entries) {
   return { total: Math.max(total, finished), finished, wasTried: of.some(({ result }) => result !== 'begun') };
 }
 
-function countDue(progress, chapter, kind, entries, now) {
-  return lastOfEach(entries.filter((entry) => entry.kind === kind && entry.result !== 'begun'))
-    .filter(({ id, hash }) => progress.dueAt({ chapter, kind, id, hash }) <= now).length;
+const sumOf = (groups) => groups.reduce((total, group) => total + group.count, 0);
+
+// What ./learn practice --mix gives, and no more.
+function countDuePractice(root, progress, chapter, now) {
+  const due = listDueTasks(root, progress, chapter, now);
+  return ['bug', 'exercise'].map((kind) => [kind, due.filter(({ task }) => task.kind === kind).length]);
 }
 
 function listOpen({ state, predict, quiz, bugs, exercises }, impossible) {
@@ -132,7 +139,13 @@ export function listDue(chapters) {
   if (sum('quiz') > 0) parts.push(`${count(sum('quiz'), 'question')} (./learn quiz --mix)`);
   const practice = sum('bug') + sum('exercise');
   if (practice > 0) parts.push(`${[...(sum('bug') > 0 ? [count(sum('bug'), 'bug')] : []), ...(sum('exercise') > 0 ? [count(sum('exercise'), 'exercise')] : [])].join(' and ')} (./learn practice --mix)`);
-  const [first] = of('predict');
-  if (first) parts.push(`${count(sum('predict'), 'prediction')} (./learn predict ${first.number})`);
+  const predictions = chapters.flatMap(({ duePredictions }) => duePredictions);
+  if (predictions.length > 0) parts.push(describePredictions(predictions));
   return parts;
+}
+
+// Each command asks its own; the first one is named.
+function describePredictions([first, ...more]) {
+  const all = sumOf([first, ...more]);
+  return `${count(all, 'prediction')} (${more.length > 0 ? `${first.count} of them: ` : ''}${first.command})`;
 }

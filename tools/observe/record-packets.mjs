@@ -13,7 +13,7 @@ import { becomesTrue, patience, waitFor } from './waits.mjs';
 
 /** The sessions whose packets can be captured: their names to [what they are called, what runs them]. */
 export const captureSessions = { one: ['one client', runOneClient], reset: ['a client that resets', runResettingClient] };
-const howToGetTheRight = 'capture as root (sudo ./learn capture 3), '
+const howToGetTheRight = 'capture as root (the same command behind sudo), '
   + 'or give tcpdump the right once: sudo setcap cap_net_raw+ep "$(command -v tcpdump)" (setcap is in the package libcap2-bin on Debian)';
 
 /** The states of both sides before the first packet. */

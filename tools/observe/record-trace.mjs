@@ -66,11 +66,13 @@ async function record(scope, executable, serverOptions, runSession) {
   const isBusy = async () => !(await quiet.wait());
   steps[0].isBusy = await isBusy();
 
-  function stopShort(problem) {
+  async function stopShort(problem) {
+    const end = Date.now() / 1000;
+    await server?.stop(); // strace writes the call in which the server sleeps when that call ends
     const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
     if (text === '') throw problem;
     steps.at(-1).title += ': this far and no further';
-    return { text, steps, end: Date.now() / 1000, problem };
+    return { text, steps, end, problem };
   }
 
   async function step(title, act) {

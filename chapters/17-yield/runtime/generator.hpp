@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <exception>
 #include <utility>
 
 #include "ready_queue.hpp"
@@ -36,6 +37,7 @@ private:
 /// What the compiler asks of a Generator. It lies in the frame.
 struct Generator::promise_type {
     Next answer = Next::end;
+    std::exception_ptr failure;
 
     Generator get_return_object() { return Generator(Frame::from_promise(*this)); }
     std::suspend_always initial_suspend() noexcept { return {}; }
@@ -44,11 +46,14 @@ struct Generator::promise_type {
         return {};
     }
     void return_void() noexcept { answer = Next::end; }
-    void unhandled_exception() { throw; }
+    void unhandled_exception() noexcept { failure = std::current_exception(); }
     std::suspend_always final_suspend() noexcept { return {}; }
 };
 
 inline Next Generator::resume() {
     frame_.resume();
+    if (frame_.promise().failure) {
+        std::rethrow_exception(frame_.promise().failure);
+    }
     return frame_.promise().answer;
 }

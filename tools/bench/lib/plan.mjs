@@ -86,7 +86,7 @@ const keepNobodyIdle = {
 
 // What a chapter changed, measured against the one before it: what looks small beside the baseline.
 export const steps = [
-  { name: 'coroutines', chapter: 'reactor', title: 'coroutines in the place of callbacks', loads: ['64B-50', '64B-1000'] },
+  { name: 'sleep', chapter: 'reactor', title: 'coroutines in the place of callbacks', loads: ['64B-50', '64B-1000'] },
   { name: 'multishot', chapter: 'drain', title: 'multishot receives and lent buffers', loads: ['64B-50', '64B-1000', '64K-50'] },
 ];
 

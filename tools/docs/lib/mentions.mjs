@@ -39,6 +39,12 @@ export class MentionChecker {
           report.add(document.path, index + 1, `./learn has no command "${word}" (there is no tools/learn/${word}.sh); correct it`);
         }
       }
+      // pgrep takes the beginning of a name, and a number that was a chapter's before finds no process.
+      for (const [, word] of text.matchAll(/\b(?:pgrep|pidof|pkill)\s+(?:-\w+\s+)*(\d\d-[a-z][a-z-]*)/g)) {
+        if (!this.project.chapters.some(({ name }) => name.startsWith(word))) {
+          report.add(document.path, index + 1, `no chapter's server is called ${word}; correct it`);
+        }
+      }
     });
   }
 

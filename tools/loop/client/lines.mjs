@@ -110,7 +110,7 @@ export class LineClient {
     const { taken, received } = this.connection;
     const whose = this.#context.server.isLocal ? `; ${describeTimeWait(ends)}` : '';
     this.#context.story.say();
-    this.#context.story.say(`the client sent ${formatCount(taken)} bytes and received ${formatCount(received)}${whose}`);
+    this.#context.story.say(`the client sent ${formatCount(taken)} byte${taken === 1 ? '' : 's'} and received ${formatCount(received)}${whose}`);
   }
 
   /** The last step: reads to the end of file, tells what came before it, closes the descriptor, and says how it ended. */

@@ -4,7 +4,7 @@ import { Problem, UsageProblem } from '../../observe/problem.mjs';
 import { findChapter, findNearest } from '../words.mjs';
 import { chooseMixed, chooseNext, findState, listDoneChapters } from './choose.mjs';
 import { commandFor, findCopy, findCurrent, listCopies, makeCopy, renewCopy, setCurrent } from './copy.mjs';
-import { describeStock, findTask, listTasks } from './stock.mjs';
+import { describeStock, findTask, listReadableTasks, listTasks } from './stock.mjs';
 
 export const verbs = ['guess', 'hint', 'check', 'give-up', 'reset', 'list'];
 
@@ -38,10 +38,10 @@ export function begin(context, word, which) {
 export function mix(context) {
   const { root, progress, talk } = context;
   const chapters = listDoneChapters(root, progress);
-  if (chapters.length === 0) {
-    throw new Problem('no chapter is done yet, and --mix takes from those whose tests have passed: ./learn test 3. Or name a chapter: ./learn practice 3');
-  }
   const task = chooseMixed(root, progress, chapters);
+  if (task === null && chapters.length === 0) {
+    throw new Problem('nothing is due, and no chapter is done yet: --mix takes what is new from those whose tests have passed: ./learn test 3. Or name a chapter: ./learn practice 3');
+  }
   if (task === null) {
     talk.say(`nothing is due, and every bug of the chapters that are done has been found (${chapters.join(', ')}).`);
     return;
@@ -49,7 +49,8 @@ export function mix(context) {
   openAnew(context, task);
 }
 
-function findChapterOrVerb(root, word) {
+/** The chapter that is meant. Throws UsageProblem, with the nearest of practice's own words where that is none. */
+export function findChapterOrVerb(root, word) {
   try {
     return findChapter(root, word);
   } catch (error) {
@@ -88,7 +89,8 @@ function explainNothingLeft({ root, progress, talk }, chapter) {
   if (tasks.length === 0) throw new Problem(`there is nothing to practise in ${chapter} yet`);
   const number = Number(chapter.slice(0, 2));
   const bugs = tasks.filter(({ kind }) => kind === 'bug');
-  if (bugs.length > 0) talk.say(`Every bug of ${chapter} is found: ${bugs.length} of ${bugs.length}.`);
+  const givenUp = bugs.filter((task) => findState(progress, task).state === 'given-up').length;
+  if (bugs.length > 0) talk.say(`Every bug of ${chapter} is found${givenUp > 0 ? ' or given up' : ''}: ${bugs.length - givenUp} of ${bugs.length}${givenUp > 0 ? ' found' : ''}.`);
   const due = Math.min(...bugs.map((task) => findState(progress, task).dueAt));
   if (Number.isFinite(due)) talk.say(`The first of them comes back on ${new Date(due).toISOString().slice(0, 10)}. To look at one again: ./learn practice ${number} ${bugs[0].id}`);
   const exercise = tasks.find((task) => task.kind === 'exercise' && findState(progress, task).state !== 'done');
@@ -99,7 +101,7 @@ function explainNothingLeft({ root, progress, talk }, chapter) {
 /** Says what a copy is about, where it is, and what to type. */
 function present({ root, talk }, copy) {
   const { task, record } = copy;
-  const bugs = listTasks(root, task.chapter).filter(({ kind }) => kind === 'bug');
+  const bugs = listReadableTasks(root, task.chapter).filter(({ kind }) => kind === 'bug');
   const count = task.kind === 'bug' && bugs.length > 0 ? ` of ${bugs.length}` : '';
   talk.say(`${talk.paint('bold', `${task.chapter}, ${task.title}${count}.`)} ${task.kind === 'bug' ? 'Symptom' : 'Task'}: ${task.words}`);
   if (record.isMended) talk.say(`(the copy's record could not be read; your lines are as they were, and hints count from the first again)`);
@@ -113,13 +115,14 @@ function present({ root, talk }, copy) {
     return;
   }
   const rows = [['look', './learn run --practice', 'so do watch, trace, capture, diff, test']];
-  if (task.kind === 'bug') rows.push(['guess', `./learn practice guess ${copy.sourceNames[0]}:57 "what is wrong there"`]);
+  if (task.kind === 'bug') rows.push(['guess', `./learn practice guess FILE:LINE "what is wrong there"`]);
   rows.push(['check', './learn practice check', `when you have ${task.kind === 'bug' ? 'mended' : 'done'} it`], ['hint', './learn practice hint']);
   for (const [what, command, more] of rows) talk.show(`${`${what}:`.padEnd(7)}${command}${more ? `   (${more})` : ''}`);
 }
 
 function describeFolder(copy) {
   const names = copy.sourceNames;
+  if (names.length === 0) return `${copy.pathOf()}/, without a source (as it was given: ${copy.pathOf()}/.practice/given/)`;
   return names.length === 1 ? copy.pathOf(names[0]) : `${copy.pathOf()}/ (${names.join(', ')})`;
 }
 

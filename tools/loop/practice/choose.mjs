@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listChapters } from '../../chapters.mjs';
-import { listTasks } from './stock.mjs';
+import { listReadableTasks, listTasks } from './stock.mjs';
 
 /**
  * How far a task is, by the journal: {state: 'new' | 'begun' | 'found' | 'done' | 'given-up', hints, dueAt}. A bug whose
@@ -41,10 +41,18 @@ function hasPassed(file) {
   return passed > 0 && failed === 0;
 }
 
-/** One bug of these chapters: the one that has been due for longest, or any that is not finished. Null: there is none. */
-export function chooseMixed(root, progress, chapters, now = Date.now(), random = Math.random) {
-  const bugs = chapters.flatMap((chapter) => listTasks(root, chapter)).filter(({ kind }) => kind === 'bug')
-    .map((task) => ({ task, ...findState(progress, task) }));
-  const open = bugs.filter(isOpen);
-  return (findDue(bugs, now) ?? open[Math.floor(random() * open.length)])?.task ?? null;
+/** What is due of a chapter: bugs and exercises of the stock, as they are today. What the journal alone knows cannot be given. */
+export function listDueTasks(root, progress, chapter, now = Date.now()) {
+  return listReadableTasks(root, chapter).map((task) => ({ task, ...findState(progress, task) })).filter(({ dueAt }) => dueAt <= now);
+}
+
+/**
+ * The bug or exercise that has been due for longest, of any chapter; or any bug of the chapters `done` that is not finished.
+ * Null: there is none.
+ */
+export function chooseMixed(root, progress, done, now = Date.now(), random = Math.random) {
+  const due = findDue(listChapters(root).flatMap((chapter) => listDueTasks(root, progress, chapter, now)), now);
+  if (due) return due.task;
+  const open = done.flatMap((chapter) => listReadableTasks(root, chapter)).filter((task) => task.kind === 'bug' && isOpen(findState(progress, task)));
+  return open[Math.floor(random() * open.length)] ?? null;
 }

@@ -18,7 +18,7 @@ import { nameOf } from '../progress.mjs';
 import { takeCommentsOut } from './comments.mjs';
 import { explainErrors, keepFolder, nameOfPath, readSources, readText, writeSources, writeWhole } from './files.mjs';
 import { applyHunks, parsePatch } from './patch.mjs';
-import { listTasks } from './stock.mjs';
+import { listReadableTasks } from './stock.mjs';
 
 const cannotWrite = 'cannot write your copy';
 
@@ -114,7 +114,7 @@ export class Copy {
 
   /** What has become of the chapter and the patch since: 'chapter', 'patch', or null. */
   findWhatChanged() {
-    const today = listTasks(this.root, this.task.chapter).find(({ kind, id }) => kind === this.task.kind && id === this.task.id);
+    const today = listReadableTasks(this.root, this.task.chapter).find(({ kind, id }) => kind === this.task.kind && id === this.task.id);
     if (today?.hash !== this.task.hash) return 'patch';
     const chapter = readSources(join(this.root, 'chapters', this.task.chapter));
     const original = this.original;
@@ -155,7 +155,7 @@ function mendRecord(root, folder) {
   const name = basename(folder);
   const chapter = listChapters(root).find((known) => name.startsWith(`${known}-`));
   const id = name.slice(chapter?.length + 1);
-  const task = chapter && listTasks(root, chapter).find((known) => known.id === id);
+  const task = chapter && listReadableTasks(root, chapter).find((known) => known.id === id);
   return task ? { chapter: nameOf(chapter), kind: task.kind, id, hash: task.hash, hints: 0, result: 'begun', isMended: true } : null;
 }
 
@@ -174,7 +174,7 @@ function readRecord(folder) {
 function findTaskOf(root, folder, record) {
   const chapter = listChapters(root).find((name) => nameOf(name) === record.chapter);
   if (chapter === undefined) return null;
-  const today = listTasks(root, chapter).find(({ kind, id }) => kind === record.kind && id === record.id);
+  const today = listReadableTasks(root, chapter).find(({ kind, id }) => kind === record.kind && id === record.id);
   const text = readText(join(folder, '.practice/task.patch'));
   if (today && (text === null || today.text === text)) return today;
   if (text === null) return null;

@@ -57,5 +57,6 @@ export function findComplaint(output) {
   const first = lines.findIndex((line) => /: FAILED:|: error:/.test(line));
   if (first === -1) return '';
   const length = lines.slice(first).findIndex((line) => /^(={20,}|stderr of|see it happen:)/.test(line));
-  return lines.slice(first, length === -1 ? undefined : first + length).join('\n').trim();
+  return lines.slice(first, length === -1 ? undefined : first + length)
+    .filter((line) => !line.includes('{Unknown expression after the reported line}')).join('\n').trim();
 }

@@ -11,7 +11,7 @@ export function readPlace(copy, word, from) {
   const [, file, number] = /^(.*?):?(\d+)(?::\d+)?:?$/.exec(word) ?? [];
   const names = copy.sourceNames;
   if (!file || number === undefined) {
-    throw new UsageProblem(`a guess names a file and a line, as ${names[0]}:57, and not '${word}'`);
+    throw new UsageProblem(`a guess names a file and a line, as FILE:LINE, and not '${word}'`);
   }
   const name = findName(copy, names, file, from);
   const line = Number(number);
@@ -30,8 +30,10 @@ function findName(copy, names, file, from) {
   if (path && relative(join(copy.root, 'chapters'), path).startsWith(copy.task.chapter)) {
     throw new UsageProblem(`${file} is the chapter itself, which has no bug: the lines of the copy count, in ${copy.pathOf()}`);
   }
+  const alike = names.filter((name) => basename(name) === file);
+  if (alike.length === 1) return alike[0];
   const nearest = findNearest(basename(file), names);
-  throw new UsageProblem(`there is no ${file} in ${copy.pathOf()}${nearest ? `; did you mean ${nearest}?` : ''} (it has ${names.join(', ')})`);
+  throw new UsageProblem(`there is no ${file} in ${copy.pathOf()}${nearest ? `; did you mean ${nearest}?` : ''} ${names.length > 0 ? `(it has ${names.join(', ')})` : `(it has no source; as it was given: ${copy.pathOf()}/.practice/given/)`}`);
 }
 
 /** How good a guess is: 'place', 'function' or 'elsewhere'. `places` is what findPlaces() says. */

@@ -27,11 +27,11 @@ function readTask(root, chapter, kind, file) {
   return { ...common, id: slugOf(title), title: `exercise "${title}"`, words: demand('Task'), test: demand('Shown by'), success: 'done' };
 }
 
-function listOf(root, chapter, kind) {
+function listFiles(root, chapter, kind) {
   const folder = `tests/${kind}s/${chapter}`;
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder)).filter((name) => name.endsWith('.patch')).sort(byNumber)
-    .map((name) => readTask(root, chapter, kind, `${folder}/${name}`));
+    .map((name) => ({ kind, file: `${folder}/${name}` }));
 }
 
 /**
@@ -39,7 +39,19 @@ function listOf(root, chapter, kind) {
  * task, hint, test: the name of the test that decides, hash, success: the journal's word for it, file, text, patch}.
  */
 export function listTasks(root, chapter) {
-  return [...listOf(root, chapter, 'bug'), ...listOf(root, chapter, 'exercise')];
+  return ['bug', 'exercise'].flatMap((kind) => listFiles(root, chapter, kind)).map(({ kind, file }) => readTask(root, chapter, kind, file));
+}
+
+/** As listTasks(), without those that cannot be read: one damaged patch hides none of the others. */
+export function listReadableTasks(root, chapter) {
+  return ['bug', 'exercise'].flatMap((kind) => listFiles(root, chapter, kind)).flatMap(({ kind, file }) => {
+    try {
+      return [readTask(root, chapter, kind, file)];
+    } catch (error) {
+      if (!(error instanceof Problem) && error.code === undefined) throw error; // neither what is in it, nor the file
+      return [];
+    }
+  });
 }
 
 /** The task that is meant by a bug's number, an exercise's title, or a beginning of that. Throws UsageProblem. */

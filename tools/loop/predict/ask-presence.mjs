@@ -14,12 +14,12 @@ export function askPresence({ here, there, names }) {
     const rest = [...has.filter((other) => !lacks(hasNot, other)), ...hasNot];
     const tempting = [...hasNot.filter((other) => lacks(has, other)), ...rest.filter((other) => !everyday.includes(other)), ...rest];
     return {
-      kind: 'presence', order: -1, isDifference: true,
+      kind: 'presence', order: -1, isDifference: true, isGone: side === 'there',
       answerIn: (stories) => (namesIn(stories[side]).includes(name) && lacks(namesIn(stories[side === 'here' ? 'there' : 'here']), name) ? name : null),
       text: `From the start of the server to the end of the session, which of these calls ${words}?`,
       choices: withoutFamily(tempting, name), nameValue: nameCallInWords,
       about: name, topics: [`presence/${words}`, name], calls: [name],
-      spotsIn: ({ here: story }) => (side === 'here' ? findFirst(story, name) : []),
+      spotsIn: (stories) => findFirst(stories[side], name),
     };
   };
   return [

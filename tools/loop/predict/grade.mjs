@@ -1,5 +1,7 @@
 // Grades answers by a recording.
 
+import { idOf } from './journal.mjs';
+
 /**
  * [{question, number, value, sureness, right, isOther, outcome}] for the answers [{question, number, value, sureness}]; `value` is null where the
  * learner did not know. `outcome` is 'right', 'wrong', or 'void' where the recording does not tell, or tells what was
@@ -18,9 +20,9 @@ export function gradeAnswers(answers, recordings, earlier) {
 /** What was sure and wrong comes first. */
 export const sortMisses = (graded) => graded.filter(({ outcome }) => outcome === 'wrong').sort((a, b) => b.sureness - a.sureness);
 
-/** Writes them into the journal; what counts for nothing is left out. */
-export function noteAnswers(progress, chapter, graded) {
+/** Writes them into the journal, with the `place` where they were asked; what counts for nothing is left out. */
+export function noteAnswers(progress, chapter, place, graded) {
   for (const { question, sureness, outcome } of graded) {
-    if (outcome !== 'void') progress.add({ chapter, kind: 'predict', id: question.id, hash: question.hash, result: outcome, number: sureness });
+    if (outcome !== 'void') progress.add({ chapter, kind: 'predict', id: idOf(place, question), hash: question.hash, result: outcome, number: sureness });
   }
 }

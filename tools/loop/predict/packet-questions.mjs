@@ -30,7 +30,7 @@ export const nameFlags = (flags) => ['syn', 'psh', 'fin', 'rst', 'ack'].filter((
 function callsOf(packet) {
   if (packet === undefined || packet.from === 'client') return [];
   if (packet.flags.has('syn')) return ['listen'];
-  if (packet.flags.has('fin')) return ['close', 'shutdown'];
+  if (packet.flags.has('fin')) return ['FIN'];
   return packet.length > 0 ? ['sendto', 'write'] : [];
 }
 

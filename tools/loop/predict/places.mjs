@@ -32,14 +32,18 @@ function readFiles(root, folder) {
 /**
  * The places where the chapter's code makes one of the calls: [{path, line, text}], those first that the chapter `other`
  * does not have. Where the chapter makes it nowhere, the operation that does the same, or the place in common/, or that
- * in the other chapter. Of a call that `isAbsent` from the trace, the operation alone.
+ * in the other chapter. Of a call that `isAbsent` from the trace, the operation alone; of one that
+ * `isGone`, the place in the other chapter. 'FIN' stands for the calls that send one; which process does is not in the code
+ * of a server that forks.
  */
-export function findCode(root, chapter, other, calls, { isAbsent = false } = {}) {
+export function findCode(root, chapter, other, names, { isAbsent = false, isGone = false } = {}) {
   const [mine, theirs] = [chapter, other].map((name) => (name ? readFiles(root, `chapters/${name}`) : []));
   const common = readFiles(root, 'common');
   const old = new Set(theirs.flatMap(({ lines }) => lines.map((text) => text.trim())));
   const operationsOf = (name) => [operations[familyOf(name)]].filter(Boolean);
-  const searches = isAbsent ? [[mine, operationsOf]] : [[mine, formsOf], [mine, operationsOf], [common, formsOf], [theirs, formsOf]];
+  const forks = mine.some(({ lines }) => lines.some((text) => /::fork\(/.test(text)));
+  const calls = names.flatMap((name) => (name === 'FIN' ? (forks ? [] : ['close', 'shutdown']) : [name]));
+  const searches = isGone ? [[theirs, formsOf]] : isAbsent ? [[mine, operationsOf]] : [[mine, formsOf], [mine, operationsOf], [common, formsOf], [theirs, formsOf]];
   for (const [files, formsFor] of searches) {
     const found = calls.flatMap((name) => formsFor(name).flatMap((form) => findLines(files, form)));
     const sorted = [...found.filter(({ text }) => !old.has(text)), ...found.filter(({ text }) => old.has(text))];

@@ -18,7 +18,8 @@ import { shuffle } from './random.mjs';
  *   nameValue a function that puts a value into words
  *   isFixed   the options keep their order
  *   topics    words that another question of the same set should not be about
- *   spotsIn   a function ({here, there}) that gives the lines which show the answer: [{step, line}]
+ *   spotsIn   a function ({here, there}) that gives the lines which show the answer: [{step, line}], of `here`, or of `there` where it isGone
+ *   isGone    it is about what the other chapter alone does: its recording and its code show the answer
  *   calls     names of the system calls whose place in the code is worth a look
  */
 export function completeQuestion(draft, recordings) {

@@ -11,13 +11,13 @@ import { makeTraceQuestions } from './trace-questions.mjs';
 /** The two ways to look at a session. `record` gives what `makeQuestions` compares; both throw Problem. */
 export const viewpoints = {
   trace: {
-    what: 'system calls', seen: 'the trace', command: 'trace', sessions: Object.keys(traceSessions), group: 'trace',
+    name: 'trace', what: 'system calls', seen: 'the trace', command: 'trace', sessions: Object.keys(traceSessions), group: 'trace',
     demand: () => demandStrace(),
     record: async (...words) => demandEnd(await recordTrace(...words), 'story'),
     makeQuestions: makeTraceQuestions, show: showTrace,
   },
   packets: {
-    what: 'packets', seen: 'the packets', command: 'capture', sessions: Object.keys(captureSessions), group: 'capture',
+    name: 'packets', what: 'packets', seen: 'the packets', command: 'capture', sessions: Object.keys(captureSessions), group: 'capture',
     demand: demandTcpdump,
     record: async (...words) => demandEnd(await recordPackets(...words), 'steps'),
     makeQuestions: makePacketQuestions, show: showPackets,

@@ -35,9 +35,9 @@ function explainMiss(dialogue, { question, value, right, isOther }, { root, chap
   if (value !== null) dialogue.say(`you said: ${nameValue(question, value)}`);
   dialogue.say(`it is:    ${nameValue(question, right)}`);
   if (isOther) dialogue.say('(The recording from which the question was made said something else. This one is the later one, and decides.)');
-  const lines = view.show(recordings.here, question.spotsIn(recordings));
+  const lines = view.show(question.isGone ? recordings.there : recordings.here, question.spotsIn(recordings));
   if (lines.length > 0) dialogue.show([`${view.seen}:`, ...lines].join('\n'));
-  const code = findCode(root, chapter, other, question.calls.filter(Boolean), { isAbsent: ['nobody', 'none', 0].includes(right) });
+  const code = findCode(root, chapter, other, question.calls.filter(Boolean), { isGone: question.isGone, isAbsent: ['nobody', 'none', 0].includes(right) });
   code.forEach(({ path, line, text: words }, at) => dialogue.show(`${at === 0 ? 'the code:' : '         '} ${path}:${line}  ${words}`));
   const places = [findInText(text, code), findPrediction(text)].filter(Boolean);
   if (places.length > 0) dialogue.say(`the text: ${places.map(({ line, heading }) => `docs/${chapter}.md:${line} (${heading})`).join(', ')}`);

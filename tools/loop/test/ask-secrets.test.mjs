@@ -31,6 +31,7 @@ for (const chapter of listChapters(realRoot)) {
     for (const kind of ['a folded answer', 'an answer of the quiz']) assert.ok(secrets.some((secret) => secret.kind === kind), `no secret is ${kind}`);
     for (const { mode, text } of await writePrompts(realRoot, chapter)) {
       assert.deepEqual(describeLeaks(findLeaks(text, secrets)), [], mode);
+      assert.deepEqual(text.match(/.*\bbugs?\s+\d.*/gi) ?? [], [], `${mode}: no bug by its number`);
       assert.deepEqual(findCommands(text).map(({ words }) => explainCommand(realRoot, words)).filter(Boolean), [], mode);
       assert.deepEqual(findPlaces(text).map((place) => explainPlace(realRoot, place, { chapter, traceLines: Infinity })).filter(Boolean), [], mode);
       assert.deepEqual(findPaths(text).filter((path) => !existsSync(join(realRoot, path))), [], mode);

@@ -5,11 +5,12 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
+import { hashOfPatch, parsePatch } from '../practice/patch.mjs';
 import { readLine } from '../progress.mjs';
 import { readQuestions } from '../questions.mjs';
 import { findNext, listDue, readStates, surveyChapters } from '../steps.mjs';
 import { formatTable } from '../table.mjs';
-import { Project } from './project.mjs';
+import { makeBug, Project } from './project.mjs';
 
 const root = new URL('../../..', import.meta.url).pathname;
 
@@ -31,8 +32,11 @@ function survey(project, tests = '', cannot = '') {
 
 const next = (project, tests, cannot) => findNext(project.root, survey(project, tests, cannot));
 
-const predicted = (chapter, more = {}) => ({ chapter, kind: 'predict', id: 'p', hash: '0123456789ab', result: 'right', number: 1, ...more });
-const found = (chapter, more = {}) => ({ chapter, kind: 'bug', id: '1', hash: '0123456789ab', result: 'found', number: 0, ...more });
+// As the stock of a project has it (project.mjs).
+const hashOfBug = (chapter, id) => hashOfPatch(parsePatch(makeBug(chapter, id), 'made up'));
+const before = (chapter) => ({ '02-beta': 'alpha', '03-gamma': 'beta' })[chapter] ?? '-';
+const predicted = (chapter, more = {}) => ({ chapter, kind: 'predict', id: `trace/one/${before(chapter)}/0123456789ab`, hash: '0123456789ab', result: 'right', number: 1, ...more });
+const found = (chapter, more = {}) => ({ chapter, kind: 'bug', id: '1', hash: hashOfBug(chapter, more.id ?? '1'), result: 'found', number: 0, ...more });
 
 function answerAll(project, chapter, result = 'right', more = {}) {
   for (const { id } of readQuestions(project.root, chapter).questions) project.note({ chapter, kind: 'quiz', id, hash: id, result, number: 1, ...more });
@@ -121,8 +125,30 @@ test('what is due: wrong answers at once, right ones when their time has come, w
   answerAll(project, '01-alpha', 'wrong');
   answerAll(project, '02-beta', 'right', { ago: 2 });
   answerAll(project, '03-gamma', 'right');
-  project.note(found('01-alpha', { result: 'given-up' }), found('02-beta', { result: 'begun', ago: 9 }), predicted('03-gamma', { result: 'wrong' }));
+  project.note(found('01-alpha', { result: 'given-up', ago: 2 }), found('02-beta', { result: 'begun', ago: 9 }), predicted('03-gamma', { result: 'wrong' }));
   assert.deepEqual(listDue(survey(project)), ['4 questions (./learn quiz --mix)', '1 bug (./learn practice --mix)', '1 prediction (./learn predict 3)']);
+});
+
+test('a prediction is due of the command that asks it; where there are several, the first is named with its share', () => {
+  const project = makeProject();
+  const wrong = (id) => predicted('03-gamma', { result: 'wrong', id });
+  project.note(wrong('packets/reset/beta/a'));
+  assert.deepEqual(listDue(survey(project)), ['1 prediction (./learn predict 3 --packets --session reset)']);
+  project.note(wrong('trace/one/beta/b'), wrong('trace/one/beta/c'), wrong('trace/one/alpha/d'), wrong('e'));
+  assert.deepEqual(listDue(survey(project)), ['4 predictions (2 of them: ./learn predict 3)']);
+});
+
+test('a bug or an exercise is due as it is in the stock today, and a damaged patch stops nothing', async () => {
+  const project = makeProject();
+  const givenUp = { result: 'given-up', ago: 2 };
+  project.note(found('01-alpha', { ...givenUp, id: '99' }), found('01-alpha', { ...givenUp, hash: '0123456789ab' }), found('02-beta', givenUp));
+  project.note({ chapter: '02-beta', kind: 'exercise', id: 'gone', hash: '0123456789ab', ...givenUp });
+  assert.deepEqual(listDue(survey(project)), ['1 bug (./learn practice --mix)']);
+  assert.match((await project.run('overview', ['1'])).out, /\n- 1 given up; today there is another one of that name, or none\n/);
+  project.write('tests/bugs/02-beta/1.patch', 'torn');
+  project.write('tests/bugs/03-gamma/1.patch', '');
+  assert.deepEqual(listDue(survey(project)), []);
+  for (const command of ['list', 'overview']) assert.equal((await project.run(command)).code, 0);
 });
 
 test('the table: a line for each chapter, in forty columns, and with ideas where there is room', () => {
@@ -165,7 +191,14 @@ test('a journal with torn and foreign lines, or that cannot be read, stops nothi
   const folder = await other.run('list');
   assert.equal(folder.code, 0);
   assert.match(folder.err, /cannot read what you have done so far/);
-  assert.match(folder.out, /next: read docs\/01-alpha/);
+  assert.doesNotMatch(folder.out, /next:|nothing of/);
+  assert.match(folder.out, /what you have done cannot be read, and so no next thing is named/);
+  const table = await other.run('overview');
+  assert.doesNotMatch(table.out, /due: nothing|nothing is noted/);
+  assert.match(table.out, /\ncannot read what you have done so far, in .*progress\.tsv: /);
+  const file = makeProject();
+  file.write('.learn', 'a file in the way');
+  assert.match((await file.run('list')).err, /cannot read what you have done so far/);
 });
 
 test('./learn progress: the table and what is due; of one chapter each question and bug', async () => {
@@ -273,6 +306,15 @@ for (const [words, pattern] of [
     assert.match(err, pattern);
   });
 }
+
+test('./learn test that has waited in vain advises the same command with more patience', () => {
+  const project = makeProject();
+  project.write('report', '<testcase name="03-fork/x" status="fail">\nwaited 5 s\n');
+  const stubs = 'declare -A LEARN_COPY=([chapter]=03-fork [server]=x); paint() { printf %s "$2"; }; run_tests() { print_summary report 1; }; find_chapter() { echo 03-fork; }; '
+    + 'is_chapter() { true; }; for name in find_build_folder need find_practice_copy build; do eval "$name() { :; }"; done';
+  const { stdout } = spawnSync('bash', ['-uc', `source '${root}tools/learn/test.sh'; ${stubs}; main 3 --practice`], { cwd: project.root, encoding: 'utf8', env: { ...process.env, CI: '', PATIENCE: '' } });
+  assert.match(stdout, /slow or busy: PATIENCE=30 \.\/learn test 3 --practice\n/);
+});
 
 test('./learn test writes the same lines, with the same head, after a torn one too', () => {
   const project = makeProject();

@@ -1,6 +1,8 @@
 // The parts of practice: patches, comments, lines, places, guesses, and the stock itself.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { listChapters } from '../../chapters.mjs';
 import { findComments, findItems } from '../../docs/lib/cpp-ranges.mjs';
@@ -155,7 +157,9 @@ test('a place is read as a compiler, an editor or a shell writes it', () => {
   for (const word of ['server.cpp:4', 'server.cpp:4:17', './server.cpp:4', 'practice/03-fork-1/server.cpp:4', `${root}/practice/03-fork-1/server.cpp:4`]) {
     assert.deepEqual(readPlace(copy, word, root), { name: 'server.cpp', line: 4 });
   }
-  assert.throws(() => readPlace(copy, '4', root), /a guess names a file and a line, as server\.cpp:57, and not '4'/);
+  assert.throws(() => readPlace(copy, '4', root), /a guess names a file and a line, as FILE:LINE, and not '4'/);
+  const two = { ...copy, sourceNames: ['server.cpp', 'runtime/reactor.hpp'], now: new Map([['runtime/reactor.hpp', 'a\nb\n']]) };
+  assert.deepEqual(readPlace({ ...two, folder: copy.folder, root, pathOf: String }, 'reactor.hpp:2', root), { name: 'runtime/reactor.hpp', line: 2 });
   assert.throws(() => readPlace(copy, 'server.cpp:0', root), /has lines 1 to 19, and no line 0/);
   assert.throws(() => readPlace(copy, 'server.cpp:400', root), /has lines 1 to 19, and no line 400/);
   assert.throws(() => readPlace(copy, 'sever.cpp:4', root), /there is no sever\.cpp in .*; did you mean server\.cpp\?/);
@@ -197,3 +201,11 @@ for (const chapter of listChapters(root)) {
     assert.ok(findItems(chapterFiles.get('server.cpp')).length > 0);
   });
 }
+
+test('the help and the messages show no place as an example: in some copy it is the right one', () => {
+  for (const file of ['tools/learn/practice.sh', 'tools/loop/practice.mjs', 'tools/loop/practice/begin.mjs', 'tools/loop/practice/guess.mjs']) {
+    const text = readFileSync(join(root, file), 'utf8');
+    assert.doesNotMatch(text, /:\d+ "|names\[0\]\}:\d|sourceNames\[0\]\}:\d/i, file);
+    for (const [, words] of text.matchAll(/practice guess \S+ "([^"]+)"/g)) assert.equal(words, 'what is wrong there', file);
+  }
+});

@@ -26,6 +26,7 @@ withProject('a bug is begun, guessed at, mended and found', async (project) => {
   const begun = await project.practice(['3']);
   assert.equal(begun.code, 0);
   assert.match(begun.out, /^03-fork, bug 1 of 2\. Symptom: symptom of 1\nyour copy: practice\/03-fork-1\/server\.cpp\n/);
+  assert.match(begun.out, /\nguess: \.\/learn practice guess FILE:LINE "what is wrong there"\n/);
   assert.equal(project.read(copyFile).match(/\/\//g).length, 1, 'the first line is the only comment');
 
   assert.match((await project.practice(['guess', 'server.cpp:5', 'not', 'there'])).out, /^noted: the right function, before any hint\n$/);
@@ -116,6 +117,8 @@ withProject('giving up asks, shows the patch, and brings the bug back', async (p
   assert.match((await project.practice(['3'])).out, /^03-fork, bug 2 of 2\./, 'others first');
   project.change('practice/03-fork-2/server.cpp', '""', '"hello"');
   assert.equal((await project.practice(['check'])).code, 0);
+  assert.match((await project.practice(['3'])).out, /^Every bug of 03-fork is found or given up: 1 of 2 found\.\nThe first of them comes back on /, 'not at once');
+  age(project);
   mend(project);
   const again = await project.practice(['3']);
   assert.match(again.out, /^03-fork, bug 1, comes back\. What you had is kept in practice\/03-fork-1\.kept-1\/\n/);
@@ -174,11 +177,12 @@ withProject('wrong words are told the nearest right ones', async (project) => {
   for (const [words, code, part] of [
     [['check'], 1, /no bug or exercise is begun: begin with a chapter: \.\/learn practice 3/],
     [['chekc'], 2, /did you mean check\?/],
+    [['gess', 'server.cpp:3', 'x'], 2, /did you mean guess\?/],
     [['3', '7'], 2, /03-fork has no bug '7' \(its bugs are 1 to 2; its exercises: say-goodbye\)/],
     [['3', 'say-godbye'], 2, /did you mean say-goodbye\?/],
     [['3', '1', '2'], 2, /'2' is one word too many/],
     [['frok'], 2, /did you mean 03-fork\?/],
-    [['--mixed'], 2, /Unknown option '--mixed'/],
+    [['--mixed'], 2, /practice has no option --mixed/],
     [['--mix', '3'], 2, /'3' is one word too many/],
     [['list', '3', '4'], 2, /'4' is one word too many/],
     [['--mix'], 1, /no chapter is done yet/],
@@ -201,16 +205,38 @@ withProject('wrong words are told the nearest right ones', async (project) => {
   assert.deepEqual(results(project), ['bug 1 begun 0']);
 });
 
-withProject('--mix takes from the chapters that are done, and what is due first', async (project) => {
+/** As if all that is in the journal had been done long ago. */
+const age = (project) => project.write('.learn/progress.tsv', project.read('.learn/progress.tsv').replace(/^\d{4}-\S+Z/gm, '2020-01-01T12:00:00.000Z'));
+
+withProject('--mix takes what is due of any chapter, bug or exercise, and then from the chapters that are done', async (project) => {
   project.write('build/.learn/03-fork', '2 0 0\n');
   assert.match((await project.practice(['--mix'])).out, /^03-fork, bug [12] of 2\./);
   rmSync(join(project.root, 'practice'), { recursive: true });
   rmSync(join(project.root, '.learn'), { recursive: true });
   await project.practice(['3', '2']);
   await project.practice(['give-up'], { environment: { LEARN_YES: '1' } });
+  age(project);
   for (let times = 0; times < 3; times += 1) assert.match((await project.practice(['--mix'])).out, /bug 2(, comes back| of 2)/);
   new Progress(project.root).add({ chapter: 'fork', kind: 'test', id: 'all', hash: hashOf('x'), result: 'failed', number: 1 });
+  assert.match((await project.practice(['--mix'])).out, /bug 2 of 2/, 'due, although the tests of its chapter fail');
+  project.change('practice/03-fork-2/server.cpp', 'return ""', 'return "hello"');
+  assert.equal((await project.practice(['check'])).code, 0);
   assert.match((await project.practice(['--mix'])).err, /no chapter is done yet/, 'the journal counts');
+  await project.practice(['3', 'say']);
+  await project.practice(['give-up'], { environment: { LEARN_YES: '1' } });
+  age(project);
+  project.write('tests/bugs/03-fork/2.patch', 'damaged');
+  assert.match((await project.practice(['--mix'])).out, /exercise "Say goodbye", comes back/);
+});
+
+withProject('an exercise is begun by its title without quotes; a copy without a source is said', async (project) => {
+  assert.match((await project.practice(['3', 'say', 'goodbye'])).out, /^03-fork, exercise "Say goodbye"/);
+  await project.practice(['3', '1']);
+  rmSync(join(project.root, copyFile));
+  const { words: out } = await project.practice([]);
+  assert.match(out, /your copy: practice\/03-fork-1\/, without a source \(as it was given: practice\/03-fork-1\/\.practice\/given\/\)/);
+  assert.doesNotMatch(out, /undefined|\(\)/);
+  assert.match((await project.practice(["guess", "server.cpp:3", "x"])).err.replace(/\s+/g, " "), /it has no source; as it was given: /);
 });
 
 withProject('the list says how far one is', async (project) => {
@@ -220,8 +246,8 @@ withProject('the list says how far one is', async (project) => {
   await project.practice(['3']);
   await project.practice(['give-up'], { environment: { LEARN_YES: '1' } });
   assert.equal((await project.practice(['list'])).out,
-    '03-fork               bugs: 1 of 2 found, 1 given up, 1 due; exercises: 0 of 1 done\ncurrent: ./learn practice 3 2, in practice/03-fork-2/\nwhat a chapter has: ./learn practice list 3\n');
-  assert.match((await project.practice(['list', '3'])).out, /^- bug 1, found: symptom of 1\n- bug 2, given up, due: symptom of 2\n- exercise "Say goodbye", not begun: the server says goodbye\n/);
+    '03-fork               bugs: 1 of 2 found, 1 given up; exercises: 0 of 1 done\ncurrent: ./learn practice 3 2, in practice/03-fork-2/\nwhat a chapter has: ./learn practice list 3\n');
+  assert.match((await project.practice(['list', '3'])).out, /^- bug 1, found: symptom of 1\n- bug 2, given up: symptom of 2\n- exercise "Say goodbye", not begun: the server says goodbye\n/);
 });
 
 withProject('other commands are told the copy and its executable, compiled anew where it has changed', async (project) => {

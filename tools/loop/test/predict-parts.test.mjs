@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { readCount, readOption, readSureness } from '../predict/answers.mjs';
 import { chooseQuestions } from '../predict/choose.mjs';
+import { findAnswers, idOf, listDuePredictions } from '../predict/journal.mjs';
 import { showTrace } from '../predict/evidence.mjs';
 import { gradeAnswers, noteAnswers, sortMisses } from '../predict/grade.mjs';
 import { findCode, findInText, findPrediction, readText } from '../predict/places.mjs';
@@ -35,6 +36,7 @@ test('a number may be a word, and sureness is 1 to 3', () => {
 });
 
 const makeQuestion = (id, more = {}) => ({ id, hash: `${id}00000000`.slice(0, 12), kind: id, order: 0, topics: [], isDifference: true, values: ['x', 'y'], ...more });
+const place = { view: 'trace', session: 'one', other: '02-robust' };
 const folders = [];
 const makeProgress = (now) => {
   folders.push(makeRoot());
@@ -46,11 +48,11 @@ test('what was wrong comes back first, the surest before the others; what was ri
   let now = Date.parse('2026-01-01T12:00:00Z');
   const progress = makeProgress(() => now);
   const questions = ['aaaa', 'bbbb', 'cccc', 'dddd', 'eeee'].map((id) => makeQuestion(id));
-  const note = (id, result, number) => progress.add({ chapter: '03-fork', kind: 'predict', id, hash: `${id}00000000`, result, number });
+  const note = (id, result, number) => progress.add({ chapter: '03-fork', kind: 'predict', id: idOf(place, { id }), hash: `${id}00000000`, result, number });
   note('dddd', 'right', 3);
   note('bbbb', 'wrong', 1);
   note('cccc', 'wrong', 3);
-  const choose = (given = progress) => chooseQuestions(questions, { count: 4, seed: 1, chapter: '09-fork', progress: given, now });
+  const choose = (given = progress) => chooseQuestions(questions, { count: 4, seed: 1, chapter: '09-fork', place, progress: given, now });
   assert.deepEqual(choose().returning.map(({ id }) => id), ['cccc', 'bbbb']);
   assert.deepEqual(choose().fresh.map(({ id }) => id).sort(), ['aaaa', 'eeee'], 'what is known and not due comes after what is new');
   now += 2 * 24 * 60 * 60 * 1000;
@@ -61,7 +63,35 @@ test('what was wrong comes back first, the surest before the others; what was ri
 test('an answer that was given to an older form of a question does not bring it back', () => {
   const progress = makeProgress(Date.now);
   progress.add({ chapter: 'fork', kind: 'predict', id: 'aaaa', hash: 'ffffffffffff', result: 'wrong', number: 3 });
-  assert.deepEqual(chooseQuestions([makeQuestion('aaaa')], { count: 1, seed: 1, chapter: 'fork', progress }).returning, []);
+  assert.deepEqual(chooseQuestions([makeQuestion('aaaa')], { count: 1, seed: 1, chapter: 'fork', place, progress }).returning, []);
+});
+
+test('what is due is due of the command that asks it, and of no other', () => {
+  const progress = makeProgress(Date.now);
+  const reset = { view: 'packets', session: 'reset', other: '02-robust' };
+  const question = makeQuestion('aaaa');
+  const wrong = [{ question, sureness: 2, outcome: 'wrong' }];
+  noteAnswers(progress, '03-fork', reset, wrong);
+  const choose = (given) => chooseQuestions([question], { count: 1, seed: 1, chapter: '03-fork', place: given, progress }).returning.length;
+  assert.deepEqual([reset, place, { ...reset, session: 'one' }, { ...reset, other: '01-iterative' }].map(choose), [1, 0, 0, 0]);
+  const due = () => listDuePredictions(folders.at(-1), progress, '03-fork').map(({ command, count }) => [command, count]);
+  assert.deepEqual(due(), [['./learn predict 3 --packets --session reset', 1]]);
+  noteAnswers(progress, '03-fork', { ...place, other: '01-iterative' }, wrong);
+  noteAnswers(progress, '03-fork', place, [...wrong, { ...wrong[0], question: makeQuestion('bbbb') }]);
+  noteAnswers(progress, '03-fork', { ...place, other: '99-gone' }, wrong);
+  assert.deepEqual(due(), [['./learn predict 3', 2], ['./learn predict 3 --against 1', 1], ['./learn predict 3 --packets --session reset', 1]]);
+});
+
+test('a line that has the question alone as its id brings it back, until it has been asked anew; no command is named for it', () => {
+  const progress = makeProgress(Date.now);
+  const question = makeQuestion('aaaa');
+  progress.add({ chapter: 'fork', kind: 'predict', id: question.id, hash: question.hash, result: 'wrong', number: 3 });
+  const choose = () => chooseQuestions([question], { count: 1, seed: 1, chapter: '03-fork', place, progress }).returning.length;
+  assert.equal(choose(), 1);
+  assert.deepEqual(listDuePredictions(folders.at(-1), progress, '03-fork'), []);
+  noteAnswers(progress, '03-fork', place, [{ question, sureness: 1, outcome: 'right' }]);
+  assert.equal(choose(), 0);
+  assert.equal(findAnswers(progress, '03-fork', place, question).entries.length, 1);
 });
 
 test('the fresh recording decides; where it tells nothing, the answer does not count', () => {
@@ -82,9 +112,9 @@ test('what was sure and wrong comes first in the summary, and what does not coun
     .map(([id, sureness, outcome]) => ({ question: makeQuestion(id), sureness, outcome }));
   assert.deepEqual(sortMisses(graded).map(({ question }) => question.id), ['cccc', 'aaaa']);
   const progress = makeProgress(Date.now);
-  noteAnswers(progress, '03-fork', graded);
+  noteAnswers(progress, '03-fork', place, graded);
   assert.deepEqual(progress.entries.map(({ chapter, kind, id, result, number }) => [chapter, kind, id, result, number]),
-    [['fork', 'predict', 'aaaa', 'wrong', 1], ['fork', 'predict', 'cccc', 'wrong', 3], ['fork', 'predict', 'dddd', 'right', 2]]);
+    [['aaaa', 'wrong', 1], ['cccc', 'wrong', 3], ['dddd', 'right', 2]].map(([id, ...rest]) => ['fork', 'predict', `trace/one/robust/${id}`, ...rest]));
 });
 
 const [robust, fork] = ['robust', 'fork'].map(chapterNamed);
@@ -96,6 +126,17 @@ test('the code of a call is found, by the name that the code has for it', () => 
   assert.match(place.text, /::fork\(\)/);
   assert.match(codeOf(fork, robust, ['wait4'])[0].text, /::waitpid\(/);
   assert.match(codeOf(fork, robust, ['sendto'])[0].text, /::send\(/);
+});
+
+test('a call that is gone is shown in the other chapter, and not where both make it', () => {
+  const [place] = codeOf(chapterNamed('signal-driven'), chapterNamed('poll'), ['poll'], { isGone: true });
+  assert.match(place.path, /^chapters\/\d\d-poll\//);
+  assert.match(place.text, /::poll\(/);
+});
+
+test('of a FIN no line is shown where a process that has forked sends it', () => {
+  assert.deepEqual(codeOf(fork, robust, ['FIN']), []);
+  assert.ok(codeOf(robust, undefined, ['FIN']).length > 0);
 });
 
 test('where a ring is used, the operation takes the place of the call', () => {

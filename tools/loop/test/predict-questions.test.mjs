@@ -10,8 +10,8 @@ import { assertSound, chapterNamed, chapters, readRecordedStory } from './predic
 
 const stories = new Map(chapters.map((name) => [name, readRecordedStory(name)]).filter(([, story]) => story !== null));
 
-test('the texts hold the stories of more than half of the chapters', () => {
-  assert.ok(stories.size > chapters.length / 2, [...stories.keys()].join(' '));
+test('the texts hold stories that differ: of processes, of threads, of one thread for all', () => {
+  for (const name of ['fork', 'threads', 'select', 'epoll', 'reactor']) assert.ok(stories.has(chapterNamed(name)), [...stories.keys()].join(' '));
 });
 
 test('every pair of recorded stories gives sound questions, and enough of them', () => {

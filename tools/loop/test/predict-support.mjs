@@ -125,7 +125,7 @@ export function assertSound(questions, recordings, what) {
     assert.doesNotMatch(words, /undefined|null|NaN|htons|127\.0\.0\.1|\b\d{5,}\b(?<!65536)|0x[0-9a-f]{5}|child \d|thread \d/, say);
     assert.match(question.text, /[.?)]$/, say);
     for (const { step, line } of question.spotsIn(recordings)) {
-      const lines = recordings.here[step].lines ?? recordings.here[step].packets;
+      const lines = (({ lines: calls, packets }) => calls ?? packets)((question.isGone ? recordings.there : recordings.here)[step]);
       assert.ok(line === null || line < lines.length, `${say}: line ${line} of step ${step}`);
     }
   }

@@ -31,6 +31,18 @@ More of ${subject}.
 <!-- /quiz -->
 `;
 
+/** A planted bug that can be read; it fits no chapter's code. */
+export const makeBug = (chapter, number) => `Symptom: symptom of ${number}
+Hint: question of ${number}?
+Found by: it finds ${number}
+
+--- a/chapters/${chapter}/server.cpp
++++ b/chapters/${chapter}/server.cpp
+@@ -1,1 +1,1 @@
+-right ${number}
++wrong ${number}
+`;
+
 export class Project {
   constructor(chapters = ['01-alpha', '02-beta', '03-gamma']) {
     this.root = mkdtempSync(join(tmpdir(), 'learn-loop-'));
@@ -38,8 +50,8 @@ export class Project {
       this.write(`chapters/${chapter}/CMakeLists.txt`, 'add_chapter(server.cpp)\n');
       this.write(`chapters/${chapter}/server.cpp`, `// Chapter ${chapter.slice(0, 2)}: the idea of ${chapter.slice(3)}.\n`);
       this.write(`tests/chapters/${chapter}.cpp`, '');
-      this.write(`tests/bugs/${chapter}/1.patch`, '');
-      this.write(`tests/bugs/${chapter}/2.patch`, '');
+      this.write(`tests/bugs/${chapter}/1.patch`, makeBug(chapter, 1));
+      this.write(`tests/bugs/${chapter}/2.patch`, makeBug(chapter, 2));
       this.write(`docs/${chapter}.md`, `# Text\n\n## Quiz\n${makeQuestion(`${chapter.slice(3)}1`)}${makeQuestion(`${chapter.slice(3)}2`, 'C')}`);
     }
   }

@@ -247,3 +247,12 @@ test('Markdown: code, emphasis, links and blocks, with colours and without', () 
   assert.equal(renderMarkdown('``a`b`` [`c` d](../README.md) [e](#f) [g](https://h.org/)'), '``a`b`` `c` d (README.md) e (#f) g (https://h.org/)');
   assert.equal(renderMarkdown('One.\n\n```cpp\nint *a, *b;\n```\n<!-- no -->\nTwo.'), 'One.\n\n    int *a, *b;\n\nTwo.');
 });
+
+test('? says that one does not know: it counts as wrong, and the answer is told', async (context) => {
+  const project = new Project();
+  context.after(() => project.remove());
+  const { code, out } = await project.run('quiz', ['1'], { input: '?\nC\n' });
+  assert.equal(code, 0);
+  assert.match(out, /It is B\. /);
+  assert.deepEqual(project.progress.entries.map(({ result }) => result), ['wrong', 'right']);
+});

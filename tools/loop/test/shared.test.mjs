@@ -84,6 +84,13 @@ test('what was right is due after 1, 3, 7 and 21 days, what was wrong at once', 
   assert.equal(progress.dueAt({ ...quiz, hash: hashOf('another question') }), Infinity);
 });
 
+test('what was given up comes back after a day, and not while its patch is still on the screen', () => {
+  const progress = new Progress(makeFolder(), { now: () => noon });
+  const bug = { chapter: 'fork', kind: 'bug', id: '1', hash: hashOf('a bug') };
+  progress.add({ ...bug, result: 'given-up' });
+  assert.equal(progress.dueAt(bug), noon + day);
+});
+
 test('a question is known by its words, not by its line breaks or emphasis', () => {
   assert.equal(hashOf('**Three children\nend** at `once`?'), hashOf('Three children end at once?'));
   assert.notEqual(hashOf('Three children?'), hashOf('Four children?'));

@@ -17,6 +17,7 @@ test('trace shows the calls up to the one that hangs', { skip: missing || (!canT
   const { code, out, err, left } = await runOnMute('trace');
   assert.match(out, /\nthe client connects\n.* server +… accept/s);
   assert.match(out, /\nthe client sends "hello\\n" and receives its echo: this far and no further\n/);
+  assert.match(out, /child 1 +clock_nanosleep\(.*\(asleep\)\n/); // the call in which the program sleeps
   assert.doesNotMatch(out, /one echo/);
   assert.equal(err, 'trace: waited 2 s for the echo of "hello\\n" (the client), and it did not come\n');
   assert.equal(code, 1);

@@ -1,0 +1,21 @@
+// A coroutine that nobody holds: it belongs to the one it waits for.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+
+/// The return type of a coroutine that nobody holds. It begins at once. While it waits, it belongs
+/// to the one it waits for, and at its end it frees its own frame.
+struct Coroutine {
+    struct promise_type {
+        Coroutine get_return_object() noexcept { return {}; }
+        std::suspend_never initial_suspend() noexcept { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; }
+        void return_void() noexcept {}
+        void unhandled_exception() noexcept { failure = std::current_exception(); }
+    };
+
+    /// What has left a coroutine, until the function that has resumed it throws it on. It cannot
+    /// lie in the promise: the frame is gone by then, and the promise with it.
+    static inline std::exception_ptr failure;
+};

@@ -1,0 +1,106 @@
+// System calls that a coroutine can await: no frame of their own, they lie in the coroutine's.
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <span>
+
+#include "check.hpp"
+#include "reactor.hpp"
+#include "ready_queue.hpp"
+#include "watched_fd.hpp"
+
+/// A system call on a nonblocking descriptor, made again after each event until it need not wait.
+class Operation : public Waiter {
+public:
+    bool await_ready();
+    void await_suspend(std::coroutine_handle<> frame) noexcept;
+
+protected:
+    explicit Operation(const WatchedFd& watched) : watched_(watched) {}
+
+    /// Makes the call, and returns what it returned.
+    virtual ssize_t call() = 0;
+
+    int fd() const { return watched_.fd().get(); }
+
+    /// The result as a number of bytes. Throws std::system_error when the call has failed.
+    std::size_t count(const char* name) const {
+        if (error_ != 0) {
+            throw failed_call(error_, name);
+        }
+        return static_cast<std::size_t>(result_);
+    }
+
+private:
+    bool is_done() override;
+
+    const WatchedFd& watched_;
+    Next next_ = Next::turn;  ///< when the call is to be made
+    ssize_t result_ = -1;
+    int error_ = 0;
+};
+
+/// Is it ready now? Not when the others are to have their turn first, or when the call would wait.
+inline bool Operation::await_ready() {
+    return watched_.reactor().spend_step() && is_done();
+}
+
+inline void Operation::await_suspend(std::coroutine_handle<> frame) noexcept {
+    resume_later(frame);
+    watched_.reactor().wait(fd(), *this, next_);
+}
+
+/// Makes the call, and answers whether that was all. If not, there is to be an event first.
+inline bool Operation::is_done() {
+    next_ = Next::event;
+    do {
+        result_ = call();
+        error_ = result_ == -1 ? errno : 0;
+    } while (error_ == EINTR);
+    return error_ != EAGAIN;
+}
+
+/// What receive() returns.
+class [[nodiscard]] Read : public Operation {
+public:
+    Read(const WatchedFd& client, std::span<char> buffer) : Operation(client), buffer_(buffer) {}
+
+    std::size_t await_resume() const { return count("read"); }
+
+private:
+    ssize_t call() override { return ::read(fd(), buffer_.data(), buffer_.size()); }
+
+    const std::span<char> buffer_;
+};
+
+/// `co_await receive(client, buffer)`: how many bytes have come, at most buffer.size(); 0 is the
+/// end of the file. Throws std::system_error.
+inline Read receive(const WatchedFd& client, std::span<char> buffer) {
+    return {client, buffer};
+}
+
+/// What send_some() returns.
+class [[nodiscard]] Send : public Operation {
+public:
+    Send(const WatchedFd& client, std::span<const char> bytes) : Operation(client), bytes_(bytes) {}
+
+    std::size_t await_resume() const { return count("send"); }
+
+private:
+    // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal SIGPIPE,
+    // which ends the process.
+    ssize_t call() override { return ::send(fd(), bytes_.data(), bytes_.size(), MSG_NOSIGNAL); }
+
+    const std::span<const char> bytes_;
+};
+
+/// `co_await send_some(client, bytes)`: how many of the bytes have been sent, at least 1. Throws
+/// std::system_error.
+inline Send send_some(const WatchedFd& client, std::span<const char> bytes) {
+    return {client, bytes};
+}

@@ -1,0 +1,370 @@
+// Input and output that a coroutine can await: the engine, on io_uring.
+#pragma once
+
+#include <liburing.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <span>
+#include <unordered_set>
+#include <utility>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "list.hpp"
+#include "ring.hpp"
+#include "task.hpp"
+
+class Operation;
+
+/// Runs coroutines: hands their operations to the kernel, sleeps until some of them are done, and
+/// resumes whoever waits for those. For one thread.
+class IoContext {
+public:
+    /// Has room for `entries` operations that have not been handed to the kernel yet; more than
+    /// that are handed over earlier. Throws std::runtime_error, which says what to do where
+    /// io_uring is missing or forbidden.
+    explicit IoContext(unsigned entries = 256);
+
+    /// Destroys the tasks that have been started and have not ended, where they are suspended.
+    ~IoContext();
+    IoContext(const IoContext&) = delete;
+    IoContext& operator=(const IoContext&) = delete;
+
+    /// Begins a task that nobody awaits, and owns it until it has ended.
+    void start(Task<> task);
+
+    /// Runs until every task has ended. Throws what one of them has thrown; what is suspended then
+    /// stays so.
+    void run();
+
+    /// `co_await io.sleep_for(time)` goes on after the time, or a little later.
+    auto sleep_for(std::chrono::milliseconds time);
+
+private:
+    friend class Operation;
+
+    class Sleep;
+    class Started;
+
+    Started run_to_end(Task<> task);
+    io_uring_sqe& next_entry();
+    void submit_and_wait(unsigned count);
+    void take_completions();
+
+    io_uring ring_{};
+    List<Operation> done_;               // whose coroutines are to be resumed
+    std::unordered_set<void*> started_;  // the frames of the tasks that have not ended
+    std::exception_ptr failure_;
+};
+
+/// An operation that the kernel does while the coroutine is suspended. From the moment at which it
+/// is handed over until it is done, it and the memory that it works on belong to the kernel.
+class Operation : public Linked<Operation> {
+public:
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> awaiting);
+
+protected:
+    explicit Operation(IoContext& io) : io_(io) {}
+
+    /// A coroutine can be destroyed while it is suspended here. The kernel is made to let go first.
+    ~Operation();
+
+    /// Writes down in a submission queue entry what is to be done.
+    virtual void describe(io_uring_sqe& entry) = 0;
+
+    /// The result is a descriptor, which is nobody's until the coroutine has been resumed.
+    bool is_opening_ = false;
+
+    /// What the system call of that name would have returned, or the negative error number.
+    int result() const { return result_; }
+
+    /// The result as a number of bytes. Throws std::system_error when the operation has failed.
+    std::size_t count(const char* name) const {
+        if (result_ < 0) {
+            throw failed_call(-result_, name);
+        }
+        return static_cast<std::size_t>(result_);
+    }
+
+private:
+    friend class IoContext;
+
+    enum class State { ours, in_flight, done };
+
+    void submit();
+
+    IoContext& io_;
+    std::coroutine_handle<> awaiting_;
+    State state_ = State::ours;  ///< in_flight: the kernel's; done: in the list of those to resume
+    bool is_abandoned_ = false;  ///< its coroutine is being destroyed
+    int result_ = 0;
+};
+
+/// A listening socket on which a client can be awaited, by one coroutine at a time.
+class Acceptor {
+public:
+    /// Takes over the listener.
+    Acceptor(IoContext& io, Fd listener) : io_(io), fd_(std::move(listener)) {}
+
+    /// `co_await acceptor.accept(address)`: the descriptor of the next client, whose address is put
+    /// into `address`, or the negative error number with which accept4(2) has failed.
+    auto accept(Address& address) const;
+
+    const Fd& listener() const { return fd_; }
+
+private:
+    IoContext& io_;
+    Fd fd_;
+};
+
+/// A client's socket on which bytes, or room for them, can be awaited: one operation at a time.
+class Socket {
+public:
+    /// Takes over a descriptor from Acceptor::accept().
+    Socket(IoContext& io, Fd client) : io_(io), fd_(std::move(client)) {}
+
+    /// `co_await socket.read(buffer)`: how many bytes have come, at most buffer.size(); 0 is the
+    /// end of the file. Throws std::system_error.
+    auto read(std::span<char> buffer) const;
+
+    /// `co_await socket.send(bytes)`: how many of the bytes have been sent, at least 1. Throws
+    /// std::system_error.
+    auto send(std::span<const char> bytes) const;
+
+private:
+    IoContext& io_;
+    Fd fd_;
+};
+
+// ---- Tasks that nobody awaits ----
+
+/// The outermost coroutine of a task that was started: its frame is destroyed when it ends.
+class IoContext::Started {
+public:
+    class promise_type {
+    public:
+        promise_type(IoContext& io, const Task<>&) : io_(io) { io_.started_.insert(frame()); }
+        ~promise_type() { io_.started_.erase(frame()); }
+
+        Started get_return_object() const { return {}; }
+        std::suspend_never initial_suspend() const noexcept { return {}; }
+        std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        void unhandled_exception() noexcept { io_.failure_ = std::current_exception(); }
+
+    private:
+        void* frame() { return std::coroutine_handle<promise_type>::from_promise(*this).address(); }
+
+        IoContext& io_;
+    };
+};
+
+inline IoContext::Started IoContext::run_to_end(Task<> task) {
+    co_await task;
+}
+
+inline void IoContext::start(Task<> task) {
+    run_to_end(std::move(task));
+}
+
+inline IoContext::~IoContext() {
+    while (!started_.empty()) {
+        std::coroutine_handle<>::from_address(*started_.begin()).destroy();
+    }
+    ::io_uring_queue_exit(&ring_);
+}
+
+// ---- The loop ----
+
+inline IoContext::IoContext(unsigned entries) {
+    make_ring(entries, ring_);
+}
+
+inline void IoContext::run() {
+    while (!started_.empty() && !failure_) {
+        submit_and_wait(done_.empty() ? 1 : 0);
+        take_completions();
+        for (std::size_t turns = done_.size(); turns > 0 && !done_.empty(); --turns) {
+            Operation& operation = done_.pop_front();
+            operation.state_ = Operation::State::ours;
+            operation.awaiting_.resume();
+        }
+    }
+    if (failure_) {
+        std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+}
+
+/// A free entry of the submission queue. When it is full, what is in it is handed over first.
+inline io_uring_sqe& IoContext::next_entry() {
+    while (true) {
+        if (io_uring_sqe* entry = ::io_uring_get_sqe(&ring_)) {
+            return *entry;
+        }
+        submit_and_wait(0);
+        take_completions();
+    }
+}
+
+/// Hands over all entries of the submission queue, and sleeps until at least `count` operations are
+/// done: one system call for both.
+inline void IoContext::submit_and_wait(unsigned count) {
+    // With a count of 0, too, the kernel has to be asked for completions: until it is, it finishes
+    // nothing of what has waited in it (IORING_SETUP_DEFER_TASKRUN).
+    const int result = count > 0 ? ::io_uring_submit_and_wait(&ring_, count)
+                                 : ::io_uring_submit_and_get_events(&ring_);
+    // A signal came first; or there is no memory, or no room for completions, until some of those
+    // that are there have been taken. Nothing is lost: what is left goes with the next call.
+    if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
+        throw failed_call(-result, "io_uring_enter");
+    }
+}
+
+/// Notes which operations are done. Their memory is ours again.
+inline void IoContext::take_completions() {
+    io_uring_cqe* completion = nullptr;
+    while (::io_uring_peek_cqe(&ring_, &completion) == 0) {
+        // Copied out before anything else is done: with cqe_seen() its place is the kernel's again.
+        auto* const operation = static_cast<Operation*>(::io_uring_cqe_get_data(completion));
+        const int result = completion->res;
+        ::io_uring_cqe_seen(&ring_, completion);
+        if (operation == nullptr) {
+            continue;  // The answer to a request to cancel.
+        }
+        operation->result_ = result;
+        operation->state_ = Operation::State::done;
+        if (result == -EINTR && !operation->is_abandoned_) {
+            operation->submit();  // A signal came first. Nothing is lost; ask again.
+        } else {
+            done_.push_back(*operation);
+        }
+    }
+}
+
+// ---- Operations ----
+
+inline void Operation::await_suspend(std::coroutine_handle<> awaiting) {
+    awaiting_ = awaiting;
+    submit();
+}
+
+/// Puts the operation into the submission queue. The kernel is told of it when run() sleeps.
+inline void Operation::submit() {
+    io_uring_sqe& entry = io_.next_entry();
+    describe(entry);
+    ::io_uring_sqe_set_data(&entry, this);
+    state_ = State::in_flight;
+}
+
+inline Operation::~Operation() {
+    is_abandoned_ = true;
+    if (state_ == State::in_flight) {
+        io_uring_sqe& entry = io_.next_entry();
+        ::io_uring_prep_cancel(&entry, this, 0);
+        ::io_uring_sqe_set_data(&entry, nullptr);
+        while (state_ == State::in_flight) {
+            io_.submit_and_wait(1);
+            io_.take_completions();
+        }
+    }
+    if (state_ == State::done) {
+        if (is_opening_ && result_ >= 0) {
+            ::close(result_);
+        }
+    }
+}
+
+class [[nodiscard]] IoContext::Sleep : public Operation {
+public:
+    Sleep(IoContext& io, std::chrono::milliseconds time) : Operation(io) {
+        time_.tv_sec = time.count() / 1000;
+        time_.tv_nsec = time.count() % 1000 * 1'000'000;
+    }
+
+    void await_resume() const noexcept {}
+
+private:
+    void describe(io_uring_sqe& entry) override { ::io_uring_prep_timeout(&entry, &time_, 0, 0); }
+
+    __kernel_timespec time_{};
+};
+
+inline auto IoContext::sleep_for(std::chrono::milliseconds time) {
+    return Sleep(*this, time);
+}
+
+/// What Acceptor::accept() returns.
+class [[nodiscard]] Accept : public Operation {
+public:
+    Accept(IoContext& io, int fd, Address& address) : Operation(io), fd_(fd), address_(address) {
+        is_opening_ = true;
+    }
+
+    int await_resume() const { return result(); }
+
+private:
+    void describe(io_uring_sqe& entry) override {
+        address_.length = sizeof address_.storage;
+        ::io_uring_prep_accept(&entry, fd_, address_.get(), &address_.length, SOCK_CLOEXEC);
+    }
+
+    const int fd_;
+    Address& address_;
+};
+
+/// What Socket::read() returns.
+class [[nodiscard]] Read : public Operation {
+public:
+    Read(IoContext& io, int fd, std::span<char> buffer) : Operation(io), fd_(fd), buffer_(buffer) {}
+
+    std::size_t await_resume() const { return count("read"); }
+
+private:
+    void describe(io_uring_sqe& entry) override {
+        ::io_uring_prep_recv(&entry, fd_, buffer_.data(), buffer_.size(), 0);
+    }
+
+    const int fd_;
+    const std::span<char> buffer_;
+};
+
+/// What Socket::send() returns.
+class [[nodiscard]] Send : public Operation {
+public:
+    Send(IoContext& io, int fd, std::span<const char> bytes)
+        : Operation(io), fd_(fd), bytes_(bytes) {}
+
+    std::size_t await_resume() const { return count("send"); }
+
+private:
+    // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal SIGPIPE,
+    // which ends the process.
+    void describe(io_uring_sqe& entry) override {
+        ::io_uring_prep_send(&entry, fd_, bytes_.data(), bytes_.size(), MSG_NOSIGNAL);
+    }
+
+    const int fd_;
+    const std::span<const char> bytes_;
+};
+
+inline auto Acceptor::accept(Address& address) const {
+    return Accept(io_, fd_.get(), address);
+}
+
+inline auto Socket::read(std::span<char> buffer) const {
+    return Read(io_, fd_.get(), buffer);
+}
+
+inline auto Socket::send(std::span<const char> bytes) const {
+    return Send(io_, fd_.get(), bytes);
+}
