@@ -1,4 +1,4 @@
-// Chapter 18: `co_await` hands the coroutine to whoever can resume it.
+// Chapter 18: `co_await` hands the coroutine to an object that has it resumed later.
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-// Chapter 18: a coroutine hands itself to whoever can resume it.
+// Chapter 18: a coroutine hands itself to an object that has it resumed later.
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// Who has the next turn: descriptors and answers, no kernel, and nothing of what a turn is.
+// Who has the next turn: descriptors, no kernel, and nothing of what a turn is.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
-// A reactor: it knows which descriptor is ready and whom to resume, and nothing of what happens
-// then.
+// A reactor: it knows which descriptor is ready and whom to resume, and nothing of what follows.
 #pragma once
 
 #include <sys/epoll.h>
