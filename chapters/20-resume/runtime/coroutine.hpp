@@ -1,11 +1,11 @@
-// A coroutine that nobody holds: it belongs to the one it waits for.
+// A coroutine that its caller does not hold: it belongs to the object that it waits for.
 #pragma once
 
 #include <coroutine>
 #include <exception>
 
-/// The return type of a coroutine that nobody holds. It begins at once. While it waits, it belongs
-/// to the one it waits for, and at its end it frees its own frame.
+/// The return type of a coroutine that its caller does not hold. It begins at once. While it waits,
+/// it belongs to the object that it waits for, and at its end it frees its own frame.
 struct Coroutine {
     struct promise_type {
         Coroutine get_return_object() noexcept { return {}; }
