@@ -245,6 +245,8 @@ TEST_CASE("each round of the loop makes two system calls where one could do", "[
         REQUIRE(client.exchange("hello") == "hello");
         wait_until_at_rest(server);
     }
-    REQUIRE(trace.count("epoll_wait") + trace.count("epoll_pwait") == 10);
+    // Of the first one strace may see the end alone, or nothing.
+    const std::size_t waits = trace.count("epoll_wait") + trace.count("epoll_pwait");
+    REQUIRE((waits == 9 || waits == 10));
     REQUIRE(trace.count("io_uring_enter") == 20);
 }
