@@ -611,6 +611,12 @@ TEST_CASE("when the kernel answers no more, the server says so and ends with 1",
     REQUIRE(server.diagnostics() == "error: io_uring_enter: Bad file descriptor\n");
 }
 
+TEST_CASE("fifty echoes cost a handful of system calls", "[promise]") {
+    require_io_uring();
+    require_strace();
+    REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "one for ten echoes or more");
+}
+
 TEST_CASE("an echo costs two system calls", "[limit]") {
     require_io_uring();
     require_strace();

@@ -9,6 +9,7 @@
 
 #include "address.hpp"
 #include "check.hpp"
+#include "fd.hpp"
 #include "reactor.hpp"
 #include "ring.hpp"
 #include "waiter.hpp"
