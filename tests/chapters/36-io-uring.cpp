@@ -40,14 +40,31 @@ Run run_without(const std::string& call, const std::string& error) {
 
 }  // namespace
 
-TEST_CASE("fifty echoes cost a handful of system calls", "[why]") {
+TEST_CASE("one header has the loop, the operations and the sockets", "[why]") {
+    const auto has = [](const Chapter& chapter, const std::string& name) {
+        return std::filesystem::exists(std::filesystem::path(CHAPTERS_FOLDER) / chapter.name /
+                                       name);
+    };
+    REQUIRE_FALSE(has(chapter_before(), "io.hpp"));
+    const std::string header = read_source(chapter_under_test(), "io.hpp");
+    for (const std::string name : {"IoContext", "Acceptor", "Socket", "Read", "Send"}) {
+        CAPTURE(name);
+        const bool is_there =
+            header.find("\nclass " + name + " ") != std::string::npos ||
+            header.find("\nclass [[nodiscard]] " + name + " ") != std::string::npos;
+        REQUIRE(is_there);
+    }
+    REQUIRE_FALSE(has(chapter_under_test(), "runtime"));
+}
+
+TEST_CASE("fifty echoes cost a handful of system calls", "[promise]") {
     require_io_uring();
     require_strace();
-    REQUIRE(system_calls_for_echoes_of_fifty(chapter_before()) == "two and more for each echo");
+    REQUIRE(system_calls_for_echoes_of_fifty(chapter_before()) == "one for ten echoes or more");
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "one for ten echoes or more");
 }
 
-TEST_CASE("the task and the echo are the same to the byte as on epoll", "[promise]") {
+TEST_CASE("the task and the echo are the same to the byte as before", "[promise]") {
     REQUIRE(read_source(chapter_under_test(), "task.hpp") ==
             read_source(chapter_before(), "runtime/task.hpp"));
     const auto echo = [](const Chapter& chapter) {
