@@ -1,4 +1,4 @@
-// Chapter 16: x.
+// Chapter 16: who has the next turn is the business of a class that knows no kernel.
 
 #include <fcntl.h>
 #include <sys/epoll.h>

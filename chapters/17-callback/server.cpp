@@ -1,7 +1,6 @@
-// Chapter 17: x.
+// Chapter 17: the loop is a part of its own, and calls back one function for every turn.
 
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,10 +19,9 @@
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
-#include "runtime/ready_queue.hpp"
+#include "runtime/reactor.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
-constexpr int events_at_once = 64;
 constexpr int steps_at_once = 4;
 
 struct Listener {
@@ -52,13 +50,10 @@ struct Connection {
 using Connections = std::unordered_map<int, Connection>;  // by descriptor
 
 void make_nonblocking(const Fd& fd);
-void serve(Listener& listener, const Fd& epoll, ReadyQueue& ready);
-void watch(const Fd& epoll, const Fd& fd);
-void take_events(const Fd& epoll, ReadyQueue& ready);
-Next accept_and_watch(Listener& listener, Connections& connections, ReadyQueue& ready,
-                      const Fd& epoll);
+void serve(Listener& listener, Reactor& reactor);
+Next accept_and_watch(Listener& listener, Connections& connections, Reactor& reactor);
 std::optional<Client> accept_client(Listener& listener);
-void add_client(Client client, Connections& connections, ReadyQueue& ready, const Fd& epoll);
+void add_client(Client client, Connections& connections, Reactor& reactor);
 Next serve_client(Connection& connection);
 Next echo(Connection& connection);
 std::optional<std::size_t> receive(const Fd& client, std::span<char> buffer);
@@ -68,12 +63,10 @@ int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Listener listener{listen_on(options)};
         make_nonblocking(listener.fd);
-        const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
-        ReadyQueue ready;
-        ready.make_room(listener.fd.get());
-        watch(epoll, listener.fd);
+        Reactor reactor;
+        reactor.watch(listener.fd);
         announce(listener.fd);
-        serve(listener, epoll, ready);
+        serve(listener, reactor);
     });
 }
 
@@ -83,59 +76,27 @@ void make_nonblocking(const Fd& fd) {
     check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
 }
 
-/// Sleeps until a descriptor is ready, then gives each of those that are its turn; for ever.
-void serve(Listener& listener, const Fd& epoll, ReadyQueue& ready) {
+/// Gives each descriptor that is ready its turn; for ever.
+void serve(Listener& listener, Reactor& reactor) {
     Connections connections;
     while (true) {
-        take_events(epoll, ready);
-        ready.begin_round();
-        while (const std::optional<int> fd = ready.next()) {
-            const Next next = *fd == listener.fd.get()
-                                  ? accept_and_watch(listener, connections, ready, epoll)
-                                  : serve_client(connections.at(*fd));
-            ready.end_turn(*fd, next);
+        reactor.run_once([&](int fd) {
+            const Next next = fd == listener.fd.get()
+                                  ? accept_and_watch(listener, connections, reactor)
+                                  : serve_client(connections.at(fd));
             if (next == Next::end) {
-                connections.erase(*fd);  // Closed, it leaves epoll's list by itself.
+                connections.erase(fd);  // Closed, it leaves epoll's list by itself.
             }
-        }
+            return next;
+        });
     }
 }
 
-/// Has epoll report when the descriptor becomes readable or writable, each time once.
-void watch(const Fd& epoll, const Fd& fd) {
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLET;
-    event.data.fd = fd.get();
-    check(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event), "epoll_ctl");
-}
-
-/// Notes which descriptors have become ready. Sleeps until one does, unless one is known to be
-/// ready already.
-void take_events(const Fd& epoll, ReadyQueue& ready) {
-    int timeout = ready.timeout_ms();
-    std::array<epoll_event, events_at_once> events;
-    int count = 0;
-    // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.
-    do {
-        count = ::epoll_wait(epoll.get(), events.data(), events_at_once, timeout);
-        if (count == -1 && errno == EINTR) {
-            return;
-        }
-        check(count, "epoll_wait");
-
-        for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
-            ready.add(event.data.fd);
-        }
-        timeout = 0;
-    } while (count == events_at_once);
-}
-
 /// The listener's turn: takes in the next client.
-Next accept_and_watch(Listener& listener, Connections& connections, ReadyQueue& ready,
-                      const Fd& epoll) {
+Next accept_and_watch(Listener& listener, Connections& connections, Reactor& reactor) {
     listener.is_ready = true;
     if (std::optional<Client> client = accept_client(listener)) {
-        add_client(std::move(*client), connections, ready, epoll);
+        add_client(std::move(*client), connections, reactor);
     }
     if (listener.has_shortage) {
         return Next::pause;  // It may end without an event: then look again after a while.
@@ -196,13 +157,12 @@ std::optional<Client> accept_client(Listener& listener) {
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, Connections& connections, ReadyQueue& ready, const Fd& epoll) {
+void add_client(Client client, Connections& connections, Reactor& reactor) {
     const int fd = client.fd.get();
     const Address address = client.address;
     try {
         const auto [entry, is_new] = connections.try_emplace(fd, std::move(client));
-        ready.make_room(fd);
-        watch(epoll, entry->second.client.fd);  // What has come already is reported, too.
+        reactor.watch(entry->second.client.fd);  // What has come already is reported, too.
     } catch (const std::exception& error) {
         connections.erase(fd);
         report({"client ", to_text(address), " turned away: ", error.what()});

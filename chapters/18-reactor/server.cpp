@@ -1,4 +1,4 @@
-// Chapter 18: the loop is a reactor of its own, and calls back; the server knows echo alone.
+// Chapter 18: each descriptor has a callback of its own; the server knows echo alone.
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-// Chapter 18: the loop is a reactor, which calls back, and can be tested alone.
+// Chapter 18: a reactor calls back, for each descriptor what has been left with it.
 
 #include "runtime/reactor.hpp"
 
@@ -80,14 +80,14 @@ void take_first_events(Reactor& reactor) {
 
 }  // namespace
 
-TEST_CASE("for small echoes the server makes the same system calls as before it had a reactor",
+TEST_CASE("for small echoes the server makes the same system calls as before each had a callback",
           "[why]") {
     require_strace();
     REQUIRE(system_calls_of_a_session(chapter_under_test()) ==
             system_calls_of_a_session(chapter_before()));
 }
 
-// Before, the loop knew two kinds of descriptors, and had a branch for each.
+// Before, the one function that the loop calls had to know all three.
 TEST_CASE("reactor: a timer, a counter and a socket are served by one loop that knows none of them",
           "[why]") {
     Reactor reactor;

@@ -339,6 +339,30 @@ std::string interest_in_a_slow_reader(const Chapter& chapter) {
     return changes >= 10 ? "a system call for each change of interest" : "it depends";
 }
 
+std::string client_at_the_door_before_a_line(const Chapter& chapter) {
+    const Server server(chapter);
+    Client inside(server);
+    REQUIRE(inside.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    const SystemCallTrace trace(server, "accept4,read");
+    server.stop_all();
+    Client at_the_door(server);
+    inside.send("a line");
+    server.continue_all();
+    REQUIRE(inside.receive(6) == "a line");
+    REQUIRE(at_the_door.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    for (const std::string& call : trace.lines()) {
+        if (call.starts_with("accept4(")) {
+            return "first come, first served";
+        }
+        if (call.find("\"a line\"") != std::string::npos) {
+            return "the new client comes last";
+        }
+    }
+    return "neither was traced";
+}
+
 StartSettings with_descriptors_for(rlim_t clients) {
     const Server example;
     wait_until_at_rest(example);
