@@ -131,12 +131,14 @@ private:
 
 /// What ends run() with others still suspended.
 struct Done {};
-struct NobodyWoke {};
+
+bool has_given_up = false;
 
 /// A test that is going to fail does not wait for ever.
 Task<> give_up_in_time(Reactor& reactor) {
     co_await reactor.sleep_for(patience());
-    throw NobodyWoke();
+    has_given_up = true;
+    throw Done();
 }
 
 Task<> end_after(Task<> task) {
@@ -146,9 +148,11 @@ Task<> end_after(Task<> task) {
 
 /// Runs until this task has ended, whatever the others wait for.
 void run_until_end_of(Reactor& reactor, Task<> task) {
+    has_given_up = false;
     reactor.start(give_up_in_time(reactor));
     reactor.start(end_after(std::move(task)));
     REQUIRE_THROWS_AS(reactor.run(), Done);
+    REQUIRE_FALSE(has_given_up);
 }
 
 Task<> note_when_rung(Bell& bell, char name, std::string& noted) {

@@ -1,4 +1,4 @@
-// The exercises of chapter 38: what must hold when they are done.
+// The exercises of chapter 31: what must hold when they are done.
 
 #include <sys/mman.h>
 #include <unistd.h>
