@@ -33,11 +33,11 @@ TEST_CASE("with --first each client gets a file that the ring has read, and then
     REQUIRE(one.receive(100'000) == bytes.substr(0, 100'000));
     REQUIRE(other.receive(200'000) == bytes);
     REQUIRE(one.receive(100'000) == bytes.substr(100'000));
-    REQUIRE(one.exchange("hello") == "hello");
-    REQUIRE(other.exchange("hello") == "hello");
     if (trace) {
         REQUIRE(trace->lines().empty());
     }
+    REQUIRE(one.exchange("hello") == "hello");
+    REQUIRE(other.exchange("hello") == "hello");
 
     const Run run = run_to_end({.arguments = {"--port", "0", "--first", path + "/none"}});
     REQUIRE(run.exit_status == "exit 1");
