@@ -54,8 +54,29 @@ function(list_things variable)
     set(${variable} ${found} PARENT_SCOPE)
 endfunction()
 
-# add_chapter(SOURCE... [BEGINS THING...] [ENDS THING...]): the server of the chapter in whose folder this is called. Its
-# target and its executable have the folder's name; its tests are the target NAME-tests.
+# find_chapter_before(VARIABLE CHAPTER): the chapter from which this one goes on: the one before it, side roads passed over.
+# Empty for the first. (tools/learn/chapters.sh and tools/chapters.mjs hold the same rule.)
+function(find_chapter_before variable chapter)
+    set(found "")
+    list_chapters(chapters)
+    foreach(other IN LISTS chapters)
+        if(other STREQUAL chapter)
+            break()
+        endif()
+        file(READ ${PROJECT_SOURCE_DIR}/chapters/${other}/CMakeLists.txt text)
+        if(NOT text MATCHES "(^|\n)add_chapter\\([^)]*[ \t\n]SIDE_ROAD[ \t\n)]")
+            set(found ${other})
+        endif()
+    endforeach()
+    set(${variable} "${found}" PARENT_SCOPE)
+endfunction()
+
+# add_chapter(SOURCE... [SIDE_ROAD] [BEGINS THING...] [ENDS THING...]): the server of the chapter in whose folder this is
+# called. Its target and its executable have the folder's name; its tests are the target NAME-tests.
+#
+# A chapter that is a SIDE_ROAD leaves the road for one chapter: no later one builds on its code. The chapter after it goes
+# on from the one before it, so that is what the tools compare it with; and what begins or ends with a side road does so for
+# it alone.
 #
 # A thing is what a chapter has or can do. It begins with a chapter, and all later ones have it, until it ends with
 # another. Each is a word, and what it means is:
@@ -68,9 +89,9 @@ endfunction()
 #     system-calls     it accepts, reads and sends by system calls: strace sees them, and can make them fail
 #   threads          it has threads: its tests run under the thread sanitizer, too, with the label `threads`
 #
-# (tools/learn/chapters.sh reads the same declarations: sources first, on the line of the bracket.)
+# (tools/learn/chapters.sh reads the same declarations: sources first, on the line of the bracket, then SIDE_ROAD.)
 function(add_chapter)
-    cmake_parse_arguments(PARSE_ARGV 0 chapter "" "" "BEGINS;ENDS")
+    cmake_parse_arguments(PARSE_ARGV 0 chapter "SIDE_ROAD" "" "BEGINS;ENDS")
     cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME chapter)
 
     get_property(things GLOBAL PROPERTY things)
@@ -86,7 +107,9 @@ function(add_chapter)
         endif()
         list(REMOVE_ITEM things ${thing})
     endforeach()
-    set_property(GLOBAL PROPERTY things ${things})
+    if(NOT chapter_SIDE_ROAD)
+        set_property(GLOBAL PROPERTY things ${things})
+    endif()
 
     add_executable(${chapter} ${chapter_UNPARSED_ARGUMENTS})
     target_link_libraries(${chapter} PRIVATE common)
@@ -125,7 +148,7 @@ function(add_chapter_tests chapter things)
     # As one: most of the time that a test takes to compile goes into the headers of Catch2, the library and the runtime.
     set_target_properties(${tests} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
 
-    # The neighbour, on which a `why` test must fail.
+    # The neighbour, on which a `why` test must fail, and the chapter from which this one goes on.
     list_chapters(chapters)
     list(FIND chapters ${chapter} place)
     set(neighbour "")
@@ -134,9 +157,13 @@ function(add_chapter_tests chapter things)
         list(GET chapters ${before} neighbour)
         add_dependencies(${tests} ${neighbour})
     endif()
+    find_chapter_before(left ${chapter})
+    if(left)
+        add_dependencies(${tests} ${left})
+    endif()
     list(JOIN things " " words)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/support/this_chapter.cpp PROPERTIES
-        COMPILE_DEFINITIONS "CHAPTER_BEFORE=\"${neighbour}\";CHAPTER_THINGS=\"${words}\"")
+        COMPILE_DEFINITIONS "CHAPTER_BEFORE=\"${neighbour}\";CHAPTER_BEFORE_SIDE_ROAD=\"${left}\";CHAPTER_THINGS=\"${words}\"")
 
     # A part of the contract that holds from 03-fork on is tagged [from-fork]: earlier chapters leave it out.
     set(not_here "")

@@ -19,6 +19,25 @@ export function listChapters(root) {
   return readdirSync(folder).filter(declaresItself).sort();
 }
 
+const sideRoadForm = /^add_chapter\([^)]*\sSIDE_ROAD[\s)]/m;
+
+/**
+ * Whether a chapter is a side road, by its CMakeLists.txt: no later one builds on its code, and the one after it goes on
+ * from the one before it. (cmake/chapters.cmake says more.)
+ */
+export function isSideRoad(root, chapter) {
+  return sideRoadForm.test(readFileSync(join(root, 'chapters', chapter, 'CMakeLists.txt'), 'utf8'));
+}
+
+/**
+ * The chapter from which `chapter` goes on: the one before it, side roads passed over; undefined for the first.
+ * (cmake/chapters.cmake and tools/learn/chapters.sh hold the same rule.)
+ */
+export function findChapterBefore(root, chapter) {
+  const chapters = listChapters(root);
+  return chapters.slice(0, chapters.indexOf(chapter)).findLast((name) => !isSideRoad(root, name));
+}
+
 /** A chapter's name without its number: fork, of 03-fork. What is no chapter's name stays as it is. */
 export const withoutNumber = (name) => name.replace(/^\d\d-/, '');
 
@@ -41,7 +60,7 @@ export function renameServers(results, change) {
  * A chapter's CMakeLists.txt as far as it concerns its server: without the things that begin and end with the chapter,
  * which are for the build and the tests. (tools/learn/chapters.sh has the same in print_build.)
  */
-export const withoutDeclarations = (text) => text.replace(/^(add_chapter\([^)]*?)\s+(?:BEGINS|ENDS)\s[^)]*\)/m, '$1)');
+export const withoutDeclarations = (text) => text.replace(/^(add_chapter\([^)]*?)\s+(?:SIDE_ROAD|BEGINS|ENDS)(?:\s[^)]*)?\)/m, '$1)');
 
 /** The sources that a chapter's CMakeLists.txt, whose text this is, names; none where it is no chapter's. */
 export function readSources(text) {

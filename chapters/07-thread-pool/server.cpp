@@ -39,7 +39,7 @@ public:
     explicit ClientQueue(std::size_t capacity) : capacity_(capacity) {}
 
     /// Waits for room, then puts the client at the end.
-    void push(Client client) {
+    void push_back(Client client) {
         std::unique_lock lock(mutex_);
         has_room_.wait(lock, [this] { return clients_.size() < capacity_; });
         clients_.push(std::move(client));
@@ -47,7 +47,7 @@ public:
     }
 
     /// Waits for a client, then takes the one that has waited longest.
-    Client pop() {
+    Client pop_front() {
         std::unique_lock lock(mutex_);
         has_clients_.wait(lock, [this] { return !clients_.empty(); });
         Client client = std::move(clients_.front());
@@ -64,10 +64,10 @@ private:
     std::queue<Client> clients_;
 };
 
-void start_workers(int count, const std::shared_ptr<ClientQueue>& queue);
-void serve(const Fd& listener, ClientQueue& queue);
+void start_workers(int count, const std::shared_ptr<ClientQueue>& clients);
+void serve(const Fd& listener, ClientQueue& clients);
 Client accept_client(const Fd& listener);
-void add_client(Client client, ClientQueue& queue);
+void add_client(Client client, ClientQueue& clients);
 void serve_client(const Client& client);
 void echo(const Fd& client);
 std::size_t receive(const Fd& client, std::span<char> buffer);
@@ -89,14 +89,13 @@ int main(int argc, char** argv) {
     });
 }
 
-/// Starts threads, each of which serves one client of the queue after another, for ever. The queue
-/// belongs to all of them together, so it outlives main().
-void start_workers(int count, const std::shared_ptr<ClientQueue>& queue) {
+/// Starts the threads that serve. The queue belongs to all of them together, so it outlives main().
+void start_workers(int count, const std::shared_ptr<ClientQueue>& clients) {
     try {
         for (int i = 0; i < count; ++i) {
-            std::thread([queue] {
+            std::thread([clients] {
                 while (true) {
-                    serve_client(queue->pop());
+                    serve_client(clients->pop_front());
                 }
             }).detach();
         }
@@ -106,9 +105,9 @@ void start_workers(int count, const std::shared_ptr<ClientQueue>& queue) {
 }
 
 /// Accepts clients for ever. When the queue is full it waits, and clients wait in the accept queue.
-void serve(const Fd& listener, ClientQueue& queue) {
+void serve(const Fd& listener, ClientQueue& clients) {
     while (true) {
-        add_client(accept_client(listener), queue);
+        add_client(accept_client(listener), clients);
     }
 }
 
@@ -159,10 +158,10 @@ Client accept_client(const Fd& listener) {
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, ClientQueue& queue) {
+void add_client(Client client, ClientQueue& clients) {
     const Address address = client.address;
     try {
-        queue.push(std::move(client));
+        clients.push_back(std::move(client));
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }

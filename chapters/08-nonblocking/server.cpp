@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
@@ -55,20 +54,16 @@ void make_nonblocking(const Fd& fd) {
 /// Gives every client its turn, then looks for a new one; for ever.
 void serve(const Fd& listener) {
     std::vector<Client> clients;
-    bool has_shortage = false;
+    bool has_shortage = false;  // nothing to take the next client with, when last tried
     while (true) {
-        for (auto client = clients.begin(); client != clients.end();) {
-            const bool stays = serve_client(*client);
-            client = stays ? std::next(client) : clients.erase(client);
-        }
+        std::erase_if(clients, [](const Client& client) { return !serve_client(client); });
         if (std::optional<Client> client = accept_client(listener, has_shortage)) {
             add_client(std::move(*client), clients);
         }
     }
 }
 
-/// The next client, or nothing when none can be had now. Notes whether there was anything to take
-/// it with. Throws std::system_error only when the listener itself is broken.
+/// The next client, if any can be had. Throws std::system_error only when the listener is broken.
 std::optional<Client> accept_client(const Fd& listener, bool& has_shortage) {
     while (true) {
         Client client;
@@ -137,8 +132,7 @@ bool serve_client(const Client& client) {
     }
 }
 
-/// Sends back what the client has sent since its last turn. Returns false once the client has
-/// closed its sending side.
+/// Sends back what the client has sent since its last turn. Returns false at its end of file.
 bool echo(const Fd& client) {
     std::array<char, buffer_size> buffer;
     const auto received = receive(client, buffer);

@@ -1,4 +1,4 @@
-// Chapter 15: every turn ends with an answer, when the next one is to be; one queue acts on it.
+// Chapter 15: every turn ends with an answer, when the next one is to be; one line for all.
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -14,17 +14,26 @@
 #include <span>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "address.hpp"
 #include "check.hpp"
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
-#include "runtime/ready_queue.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
+constexpr int accept_pause = 100;               // milliseconds
 constexpr int events_at_once = 64;
 constexpr int steps_at_once = 4;
+
+/// What is answered at the end of a turn: when the next one is to be.
+enum class Next {
+    event,  ///< when something has changed: a call has failed with EAGAIN
+    turn,   ///< after the others have had their turn: there may be more to do
+    pause,  ///< after a while: it cannot go on, and no event will tell when it can
+    end,    ///< never
+};
 
 struct Listener {
     Fd fd;
@@ -51,10 +60,18 @@ struct Connection {
 
 using Connections = std::unordered_map<int, Connection>;  // by descriptor
 
+/// The descriptors that are to have a turn, each of them once.
+struct ReadyQueue {
+    std::vector<int> line;        ///< in the order of their turns
+    std::vector<int> paused;      ///< those that get in line again after a while
+    std::vector<bool> is_queued;  ///< by descriptor: is in one of the two, or has its turn
+};
+
 void make_nonblocking(const Fd& fd);
 void serve(Listener& listener, const Fd& epoll, ReadyQueue& ready);
 void watch(const Fd& epoll, const Fd& fd);
 void take_events(const Fd& epoll, ReadyQueue& ready);
+void make_room(ReadyQueue& ready, int fd);
 Next accept_and_watch(Listener& listener, Connections& connections, ReadyQueue& ready,
                       const Fd& epoll);
 std::optional<Client> accept_client(Listener& listener);
@@ -70,7 +87,7 @@ int main(int argc, char** argv) {
         make_nonblocking(listener.fd);
         const Fd epoll{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
         ReadyQueue ready;
-        ready.make_room(listener.fd.get());
+        make_room(ready, listener.fd.get());
         watch(epoll, listener.fd);
         announce(listener.fd);
         serve(listener, epoll, ready);
@@ -88,16 +105,27 @@ void serve(Listener& listener, const Fd& epoll, ReadyQueue& ready) {
     Connections connections;
     while (true) {
         take_events(epoll, ready);
-        ready.begin_round();
-        while (const std::optional<int> fd = ready.next()) {
-            const Next next = *fd == listener.fd.get()
+        // Something has changed, or the time is over.
+        ready.line.insert(ready.line.end(), ready.paused.begin(), ready.paused.end());
+        ready.paused.clear();
+        const std::size_t turns = ready.line.size();
+        for (std::size_t i = 0; i < turns; ++i) {
+            const int fd = ready.line[i];
+            const Next next = fd == listener.fd.get()
                                   ? accept_and_watch(listener, connections, ready, epoll)
-                                  : serve_client(connections.at(*fd));
-            ready.end_turn(*fd, next);
+                                  : serve_client(connections.at(fd));
+            switch (next) {
+                case Next::turn: ready.line.push_back(fd); break;  // Behind all others.
+                case Next::pause: ready.paused.push_back(fd); break;
+                case Next::event:
+                case Next::end: ready.is_queued[static_cast<std::size_t>(fd)] = false; break;
+            }
             if (next == Next::end) {
-                connections.erase(*fd);  // Closed, it leaves epoll's list by itself.
+                connections.erase(fd);  // Closed, it leaves epoll's list by itself.
             }
         }
+        ready.line.erase(ready.line.begin(),
+                         ready.line.begin() + static_cast<std::ptrdiff_t>(turns));
     }
 }
 
@@ -112,7 +140,10 @@ void watch(const Fd& epoll, const Fd& fd) {
 /// Notes which descriptors have become ready. Sleeps until one does, unless one is known to be
 /// ready already.
 void take_events(const Fd& epoll, ReadyQueue& ready) {
-    int timeout = ready.timeout_ms();
+    int timeout = 0;
+    if (ready.line.empty()) {
+        timeout = ready.paused.empty() ? -1 : accept_pause;
+    }
     std::array<epoll_event, events_at_once> events;
     int count = 0;
     // All there are: or else a client behind a crowd in epoll's list would wait for several rounds.
@@ -124,10 +155,26 @@ void take_events(const Fd& epoll, ReadyQueue& ready) {
         check(count, "epoll_wait");
 
         for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(count))) {
-            ready.add(event.data.fd);
+            const auto number = static_cast<std::size_t>(event.data.fd);
+            if (!ready.is_queued.at(number)) {
+                ready.is_queued[number] = true;
+                ready.line.push_back(event.data.fd);
+            }
         }
         timeout = 0;
     } while (count == events_at_once);
+}
+
+/// Makes room for a descriptor to have its turn and to be in line for another one, so that noting
+/// it never needs memory that there may not be.
+void make_room(ReadyQueue& ready, int fd) {
+    const auto number = static_cast<std::size_t>(fd);
+    if (ready.is_queued.size() <= number) {
+        const std::size_t count = 2 * number + 1;
+        ready.line.reserve(2 * count);
+        ready.paused.reserve(count);
+        ready.is_queued.resize(count);
+    }
 }
 
 /// The listener's turn: takes in the next client.
@@ -201,7 +248,7 @@ void add_client(Client client, Connections& connections, ReadyQueue& ready, cons
     const Address address = client.address;
     try {
         const auto [entry, is_new] = connections.try_emplace(fd, std::move(client));
-        ready.make_room(fd);
+        make_room(ready, fd);
         watch(epoll, entry->second.client.fd);  // What has come already is reported, too.
     } catch (const std::exception& error) {
         connections.erase(fd);

@@ -42,6 +42,8 @@ std::vector<pid_t> wait_for_workers(const Server& server, std::size_t count) {
 }  // namespace
 
 TEST_CASE("connections cost no processes", "[why]") {
+    REQUIRE(processes_for_100_connections(chapter_before_side_road()) ==
+            "a process for every connection");
     REQUIRE(processes_for_100_connections(chapter_before()) == "a process for every connection");
     REQUIRE(processes_for_100_connections(chapter_under_test()) == "no process for any connection");
 }

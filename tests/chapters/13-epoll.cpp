@@ -14,6 +14,13 @@
 #include "support/server.hpp"
 #include "support/strace.hpp"
 
+TEST_CASE("the list of clients stays with the kernel", "[why]") {
+    require_strace();
+    REQUIRE(descriptors_passed_for_an_echo(chapter_before_side_road()) ==
+            "every wake-up looks at everybody");
+    REQUIRE(descriptors_passed_for_an_echo(chapter_under_test()) == "nobody else is looked at");
+}
+
 TEST_CASE("there is no queue that could overflow", "[why]") {
     REQUIRE(news_of_twenty_clients_at_once(chapter_before()) == "the queue of signals overflows");
     REQUIRE(news_of_twenty_clients_at_once(chapter_under_test()) == "there is no queue of signals");

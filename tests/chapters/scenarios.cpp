@@ -274,7 +274,7 @@ std::string eleven_hundred_clients(const Chapter& chapter) {
 std::string descriptors_passed_for_an_echo(const Chapter& chapter) {
     const Server server(chapter);
     std::vector<Client> clients = connect_clients(server, 50);
-    const SystemCallTrace trace(server, "?poll,ppoll,rt_sigtimedwait,read");
+    const SystemCallTrace trace(server, "?poll,ppoll,rt_sigtimedwait,?epoll_wait,epoll_pwait,read");
     for (int i = 0; i < 10; ++i) {
         clients.front().exchange("hello");
     }
@@ -284,7 +284,8 @@ std::string descriptors_passed_for_an_echo(const Chapter& chapter) {
     int large_waits = 0;
     int waits = 0;
     for (const std::string& line : trace.lines()) {
-        waits += line.find("poll(") == 0 || line.find("ppoll(") == 0 || line.find("rt_sig") == 0;
+        waits += line.find("poll(") == 0 || line.find("ppoll(") == 0 || line.find("rt_sig") == 0 ||
+                 line.find("epoll_") == 0;
         std::smatch match;
         if (std::regex_search(line, match, passed)) {
             large_waits += std::stoi(match[1]) == 1 + 50 ? 1 : 0;
@@ -336,6 +337,30 @@ std::string interest_in_a_slow_reader(const Chapter& chapter) {
         return "interest never changes";
     }
     return changes >= 10 ? "a system call for each change of interest" : "it depends";
+}
+
+std::string client_at_the_door_before_a_line(const Chapter& chapter) {
+    const Server server(chapter);
+    Client inside(server);
+    REQUIRE(inside.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    const SystemCallTrace trace(server, "accept4,read");
+    server.stop_all();
+    Client at_the_door(server);
+    inside.send("a line");
+    server.continue_all();
+    REQUIRE(inside.receive(6) == "a line");
+    REQUIRE(at_the_door.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    for (const std::string& call : trace.lines()) {
+        if (call.starts_with("accept4(")) {
+            return "first come, first served";
+        }
+        if (call.find("\"a line\"") != std::string::npos) {
+            return "the new client comes last";
+        }
+    }
+    return "neither was traced";
 }
 
 StartSettings with_descriptors_for(rlim_t clients) {

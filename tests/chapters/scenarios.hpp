@@ -79,6 +79,11 @@ std::string news_of_twenty_clients_at_once(const Chapter& chapter);
 /// interest", or "interest never changes". Needs strace.
 std::string interest_in_a_slow_reader(const Chapter& chapter);
 
+/// While the server stands still, a client connects, and then one that is inside sends a line. The
+/// server goes on: "first come, first served" when it lets the one in before it reads the line,
+/// "the new client comes last" when it does so after. Needs strace.
+std::string client_at_the_door_before_a_line(const Chapter& chapter);
+
 /// As many clients as are asked for connect, and each has its own echo back, twice: on connecting
 /// and when all are there. Skips the test where the limits do not let that many connect, with what
 /// is missing.

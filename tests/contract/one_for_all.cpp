@@ -190,6 +190,23 @@ TEST_CASE("a client that is held back and resets is reported and gone",
     REQUIRE_THAT(server.diagnostics(), ContainsSubstring("Connection reset by peer"));
 }
 
+TEST_CASE(
+    "a client that sends exactly as much as a buffer holds, and then nothing, keeps nobody waiting",
+    "[contract][from-nonblocking]") {
+    constexpr std::size_t buffer_size = 64 * 1024;
+    const Server server;
+    Client exact(server, {.receive_buffer = 4 * buffer_size, .send_buffer = 4 * buffer_size});
+    REQUIRE(exact.exchange("hello") == "hello");
+    const std::string bytes = random_bytes(buffer_size);
+    server.stop_all();  // So that all of it is there at once.
+    exact.send(bytes);
+    server.continue_all();
+    const bool same = exact.receive(buffer_size) == bytes;
+    REQUIRE(same);
+    Client other(server);
+    REQUIRE(other.exchange("hello") == "hello");
+}
+
 TEST_CASE("a client that always has more to send does not keep another one waiting",
           "[contract][from-nonblocking][system-calls]") {
     require_strace();

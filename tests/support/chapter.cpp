@@ -31,6 +31,7 @@ Chapter find_chapter_under_test() {
 /// before main() begins, by another file.
 struct Noted {
     std::string before;
+    std::string before_side_road;
     std::string things;
 };
 
@@ -39,11 +40,11 @@ Noted& noted() {
     return noted;
 }
 
-Chapter find_chapter_before() {
-    if (noted().before.empty()) {
+Chapter find_earlier(const std::string& name) {
+    if (name.empty()) {
         throw std::runtime_error("there is no chapter before this one");
     }
-    return chapter_named(noted().before);
+    return chapter_named(name);
 }
 
 }  // namespace
@@ -69,12 +70,18 @@ bool chapter_has(std::string_view thing) {
     return things.find(" " + std::string(thing) + " ") != std::string::npos;
 }
 
-bool note_chapter(std::string_view before, std::string_view things) {
-    noted() = {std::string(before), std::string(things)};
+bool note_chapter(std::string_view before, std::string_view before_side_road,
+                  std::string_view things) {
+    noted() = {std::string(before), std::string(before_side_road), std::string(things)};
     return true;
 }
 
 const Chapter& chapter_before() {
-    static const Chapter chapter = find_chapter_before();
+    static const Chapter chapter = find_earlier(noted().before);
+    return chapter;
+}
+
+const Chapter& chapter_before_side_road() {
+    static const Chapter chapter = find_earlier(noted().before_side_road);
     return chapter;
 }

@@ -27,9 +27,14 @@ std::string server_of_the_learner();
 /// `liburing`, `buffers`. False in the tests of a tool.
 bool chapter_has(std::string_view thing);
 
-/// What the build knows of the chapter under test: the name of its neighbour and its things, apart
-/// by blanks. support/this_chapter.cpp tells it, before main() begins.
-bool note_chapter(std::string_view before, std::string_view things);
+/// What the build knows of the chapter under test: the name of its neighbour, that of the chapter
+/// from which it goes on, and its things, apart by blanks. support/this_chapter.cpp tells it,
+/// before main() begins.
+bool note_chapter(std::string_view before, std::string_view before_side_road,
+                  std::string_view things);
 
 /// Its neighbour, on which a `why` scenario must end badly.
 const Chapter& chapter_before();
+
+/// The chapter from which this one goes on: where the neighbour is a side road, the one before it.
+const Chapter& chapter_before_side_road();

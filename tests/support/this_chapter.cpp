@@ -4,6 +4,7 @@
 
 namespace {
 
-[[maybe_unused]] const bool is_noted = note_chapter(CHAPTER_BEFORE, CHAPTER_THINGS);
+[[maybe_unused]] const bool is_noted =
+    note_chapter(CHAPTER_BEFORE, CHAPTER_BEFORE_SIDE_ROAD, CHAPTER_THINGS);
 
 }  // namespace

@@ -24,7 +24,7 @@ CHAPTER is a number or a name (3, 03-fork); all documents when none is given.
 
 const help = `${usage}
 Markers, each on its own line; the fence under one is written by sync:
-  <!-- diff server.cpp ANCHOR... -->      changes since the chapter before
+  <!-- diff server.cpp ANCHOR... -->      changes since the chapter before, side roads passed over
   <!-- diff server.cpp rest -->           the changes that no other block shows
   <!-- diff server.cpp from 11-poll ANCHOR... -->
                                           changes since an earlier chapter that is not the one before;

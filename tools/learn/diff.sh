@@ -2,6 +2,9 @@
 # ./learn diff [CHAPTER | FROM TO | --practice] [--side] [--file NAME]
 # Show what changed in a chapter since the one before it, or between any two.
 #
+# A side road is passed over: no later chapter builds on its code, so the chapter after it is compared with the one from
+# which the road was left. The other diff is there when both chapters are named.
+#
 # It begins with the files: which are new, which have changed, and which are as they were. Lines that have only moved,
 # within a file or into another, are marked < where they stood and > where they stand now. A CMakeLists.txt in which
 # only the chapter's name differs is left out, and so is what it declares for the tests.
@@ -22,7 +25,7 @@ source tools/learn/side-by-side.sh
 side_by_side_minimum=123  # columns: twice 60, and the mark between them
 
 main() {
-  local chapter chapters=() side="" wanted="" from to practice=""
+  local chapter chapters=() side="" wanted="" from to practice="" passed=""
   while (($#)); do
     case $1 in
       --side) side=1 ;;
@@ -54,13 +57,11 @@ main() {
     return
   fi
   case ${#chapters[@]} in
-    0)
-      to=$(find_last_chapter)
+    0 | 1)
+      to=${chapters[0]:-}
+      [[ $to ]] || to=$(find_last_chapter)
       from=$(find_chapter_before "$to")
-      ;;
-    1)
-      to=${chapters[0]}
-      from=$(find_chapter_before "$to")
+      passed=$(list_passed_over "$to")
       ;;
     2)
       from=${chapters[0]}
@@ -77,7 +78,22 @@ main() {
   fi
   prepare_columns
   compare_chapters "$from" "$to"
-  show_diff "$from" "$to" "$side" "$wanted" | page
+  {
+    print_passed "$from" "$to" "$passed"
+    show_diff "$from" "$to" "$side" "$wanted"
+  } | page
+}
+
+# Says which side road the diff passes over, and how to see the other diff.
+print_passed() { # FROM TO CHAPTERS
+  local last=${3##*$'\n'}
+  [[ $3 ]] || return 0
+  if [[ $last == "$3" ]]; then
+    printf '%s is a side road' "$last"
+  else
+    printf '%s are side roads' "${3//$'\n'/ and }"
+  fi
+  printf ': this is the difference from %s; ./learn diff %d %d shows the other\n' "$1" "$((10#${last%%-*}))" "$((10#${2%%-*}))"
 }
 
 # Makes sure that there is a program that compares, and room for two columns where `side` asks for them.

@@ -177,11 +177,6 @@ find_last_chapter() {
   printf '%s\n' "$last"
 }
 
-# Prints the name of the chapter before CHAPTER; nothing for the first.
-find_chapter_before() { # CHAPTER
-  list_chapters | awk -v chapter="$1" '$0 == chapter { print before } { before = $0 }'
-}
-
 # Prints the full name of the chapter that is meant by 3, 03, fork, 03-fork, a beginning of one of the last
 # two that fits no other chapter, or the folder's path as a shell completes it.
 find_chapter() { # WORD

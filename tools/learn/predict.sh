@@ -7,7 +7,7 @@
 # you, and beside each miss stand its lines, the line of the code, and the place in the text. What you were
 # sure of and had wrong comes first next time.
 #
-#   --against CHAPTER  compare with this chapter, not with the one before
+#   --against CHAPTER  compare with this chapter, not with the one before (side roads passed over)
 #   --packets          ask about packets and TCP states (who may capture: ./learn doctor)
 #   --session NAME     one (a client, the default), two (one of them silent), or reset (it ends with a reset);
 #                      where you name none and "one" shows no difference, another is taken

@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listChapters } from '../chapters.mjs';
+import { findChapterBefore } from '../chapters.mjs';
 
 const shortestLine = 16; // characters: shorter lines stand in many programs
 const shortestSentence = 32;
@@ -97,8 +97,7 @@ function isAnswer(section, summary) {
 }
 
 function readOpen(root, chapter) {
-  const chapters = listChapters(root);
-  const before = chapters[chapters.indexOf(chapter) - 1];
+  const before = findChapterBefore(root, chapter);
   const code = [before, chapter].filter(Boolean).flatMap((name) => listFiles(join(root, 'chapters', name), /\.[ch]pp$/)).map(({ text }) => text);
   return [...code, splitText(root, `docs/${chapter}.md`).open].join('\n');
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Asks what the kernel will show of a chapter's server, records it, and grades the answers by the recording.
 
-import { listChapters } from '../chapters.mjs';
+import { findChapterBefore, listChapters } from '../chapters.mjs';
 import { readChoice, readNumber } from '../observe/command-line.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
 import { runTool } from '../observe/program.mjs';
@@ -94,9 +94,9 @@ function chooseChapter(progress) {
   return chapters[lastTimes.indexOf([...lastTimes].sort()[0])];
 }
 
-/** The chapter that the questions are beside: the named one, or the one before; undefined for the first. */
+/** The chapter that the questions are beside: the named one, or the one before on the road; undefined for the first. */
 function findOther(chapter, word) {
-  if (word === undefined) return listChapters(root)[listChapters(root).indexOf(chapter) - 1];
+  if (word === undefined) return findChapterBefore(root, chapter);
   const other = findChapter(root, word);
   if (other === chapter) throw new UsageProblem(`--against ${word} is the chapter itself; name another one`);
   return other;

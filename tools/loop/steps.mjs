@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { listChapters } from '../chapters.mjs';
+import { isSideRoad, listChapters } from '../chapters.mjs';
 import { listDueTasks } from './practice/choose.mjs';
 import { listDuePredictions } from './predict/journal.mjs';
 import { countStandings } from './quiz-overview.mjs';
@@ -122,7 +122,7 @@ function explainChapter(root, { chapter, number, isBegun, open }, before) {
   const then = open[0] === undefined ? '' : `, then ./learn ${open[0]} ${number}`;
   const text = existsSync(join(root, `docs/${chapter}.md`)) ? `read docs/${chapter}.md (and ${first})${then}` : `${first}${then}`;
   const reason = before && !isBegun && before.number === number - 1 ? `${before.chapter} is done` : `nothing of ${chapter} is noted yet: no prediction, no answer, no bug`;
-  return { command: text, reason };
+  return { command: text, reason: isSideRoad(root, chapter) ? `${reason}; ${chapter} is a side road, which you may skip at first` : reason };
 }
 
 function explainEnd(chapters) {

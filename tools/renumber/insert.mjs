@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { listChapters } from '../chapters.mjs';
+import { findChapterBefore, isSideRoad, listChapters } from '../chapters.mjs';
 import { writeLlms } from '../loop/llms.mjs';
 import { findChapter } from '../loop/words.mjs';
 import { Problem, UsageProblem } from '../observe/problem.mjs';
@@ -18,7 +18,8 @@ const usage = `usage: tools/insert-chapter AFTER NAME [--title TITLE] [--idea ID
 Puts the chapter NAME in behind AFTER (a number or a name). All later chapters get new numbers: folders, texts, tests,
 and every place where a text, a comment, a patch or a picture names one. NAME has no number: its words are small letters,
 with a dash between them. The new chapter has the server of AFTER, one test, a row in the README and a text whose sections
-are empty: the marker <!-- unfinished --> says so, and tools/check refuses it until the text is there.
+are empty: the marker <!-- unfinished --> says so, and tools/check refuses it until the text is there. Behind a side road it has the
+server of the chapter from which that was left.
 
   --title TITLE   what its text is called (default: made of NAME)
   --idea IDEA     the idea in a few words, without a full stop: the first line of its server, and its row in the README
@@ -66,18 +67,20 @@ function insert(values, [after, bareName, surplus]) {
   const before = findChapter(root, after);
   demandNewName(bareName, names);
   const place = names.indexOf(before) + 1;
+  const model = isSideRoad(root, before) ? findChapterBefore(root, before) : before;
+  const followers = findFollowers(names, place, model);
   if (Number(names.at(-1).slice(0, 2)) === 99) throw new Problem('there are 99 chapters, and a number has two digits');
 
   const name = `${withTwoDigits(Number(before.slice(0, 2)) + 1)}-${bareName}`;
   const title = values.title ?? titleOf(bareName);
-  const idea = (values.idea ?? `as chapter ${before.slice(0, 2)}, so far`).replace(/\.$/, '');
+  const idea = (values.idea ?? `as chapter ${model.slice(0, 2)}, so far`).replace(/\.$/, '');
   demandOneLine({ title, idea });
   renameChapters(root, names, new Map(names.slice(place).map((other) => [other, shift(other, 1)])));
-  makeSkeleton(root, { before, name, title, idea, next: takeNext(before, `- Next: [${name.slice(0, 2)} ${title}](${name}.md).\n`) });
+  makeSkeleton(root, { before: model, name, title, idea, next: takeNext(before, `- Next: [${name.slice(0, 2)} ${title}](${name}.md).\n`) });
   editReadme(before, (row) => `${row}\n${rowOf(name, title, idea)}`);
-  pointAnchors(names[place] && shift(names[place], 1), before, name);
+  for (const follower of followers) pointAnchors(shift(follower, 1), model, name);
   sync(values);
-  process.stdout.write(`chapters/${name} is there, with the server of ${before}; ${describeShift(names.length - place, 'up')}
+  process.stdout.write(`chapters/${name} is there, with the server of ${model}; ${describeShift(names.length - place, 'up')}
 yours are, in this order: its server, its tests (tests/chapters/${name}.cpp: promises, limits, why), its text
 (docs/${name}.md), its row in README.md, and what begins with it (BEGINS in its CMakeLists.txt, [from-${bareName}] in tests)
 a sentence that says "the chapter before", or counts chapters, is not found by any tool: read ${[before, shift(names[place] ?? name, names[place] ? 1 : 0)].map((other) => `docs/${other}.md`).join(' and ')} again
@@ -114,14 +117,16 @@ function undo(values, words) {
   const place = names.indexOf(name);
   if (place === 0) throw new Problem(`${name} is the first chapter, and there is none before it`);
   const before = names[place - 1];
+  const model = findChapterBefore(root, name);
+  const followers = isSideRoad(root, name) ? [] : findFollowers(names, place + 1, name);
   if (!values.force) {
-    if (!isSkeleton(root, before, name)) throw new Problem(`${name} has been worked on; --force takes it out all the same (it stays in git's history, if it is there)`);
+    if (!isSkeleton(root, model, name)) throw new Problem(`${name} has been worked on; --force takes it out all the same (it stays in git's history, if it is there)`);
     const others = findNames(name, before);
     if (others.length > 0) throw new Problem(`${name} is named in ${others.join(', ')}; --force takes it out all the same, and leaves that to you`);
   }
   const next = takeNext(name, '');
   takeNext(before, next);
-  pointAnchors(names[place + 1], name, before);
+  for (const follower of followers) pointAnchors(follower, name, model);
   editReadme(name, () => undefined);
   for (const path of listFiles(root)) {
     if (path.split('/').some((part) => part.replace(/\..*$/, '') === name)) rmSync(join(root, path));
@@ -173,6 +178,11 @@ function editReadme(name, change) {
   const row = change(lines[place]);
   lines.splice(place, 1, ...(row === undefined ? [] : [row]));
   writeFileSync(path, lines.join('\n'));
+}
+
+// The chapters from `place` on that go on from `before`: the next one, and with it each side road and the one behind it.
+function findFollowers(names, place, before) {
+  return names.slice(place).filter((name) => findChapterBefore(root, name) === before);
 }
 
 // In a chapter's text a diff may begin at the first line of the server before: -"// Chapter NN". That is another one now.

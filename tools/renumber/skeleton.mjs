@@ -8,11 +8,11 @@ const width = 100; // columns, as .clang-format has it
 
 const sections = ['In plain words', 'Why', 'The diff', 'Predict, then watch', 'What it costs', 'What it still cannot do', 'Think', 'Quiz', 'If you are confused', 'Practice', 'Read on'];
 
-/** Makes the chapter's folder, its tests and its text. `before` and `name` are full names. */
+/** Makes the chapter's folder, its tests and its text, with the server of `before`. `before` and `name` are full names. */
 export function makeSkeleton(root, { before, name, title, idea, next }) {
   const folder = join(root, 'chapters', name);
   copyChapter(join(root, 'chapters', before), folder);
-  const declaration = /^add_chapter\(\s*[^)]*?(?=\s+(?:BEGINS|ENDS)\s|\s*\))/m.exec(readFileSync(join(folder, 'CMakeLists.txt'), 'utf8'))[0];
+  const declaration = /^add_chapter\(\s*[^)]*?(?=\s+(?:SIDE_ROAD|BEGINS|ENDS)[\s)]|\s*\))/m.exec(readFileSync(join(folder, 'CMakeLists.txt'), 'utf8'))[0];
   const comment = `Chapter ${name.slice(0, 2)}: ${idea}.`;
   const server = join(folder, 'server.cpp');
   const code = readFileSync(server, 'utf8');

@@ -63,7 +63,7 @@ export class BlockMaker {
     const from = chapters.find((other) => other.name === name);
     if (!from) throw new Problem(`there is no chapter ${name} to compare with; write its folder's name, such as ${previous.name}`);
     if (chapters.indexOf(from) >= chapters.indexOf(chapter)) throw new Problem(`${name} does not come before ${chapter.name}; name an earlier chapter`);
-    if (from === previous) throw new Problem(`${name} is the chapter before; leave "from ${name}" out`);
+    if (from === previous) throw new Problem(`${name} is the chapter with which it is compared anyway; leave "from ${name}" out`);
     return from;
   }
 

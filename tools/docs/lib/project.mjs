@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isChapterFile, listChapters, withoutDeclarations } from '../../chapters.mjs';
+import { findChapterBefore, isChapterFile, listChapters, withoutDeclarations } from '../../chapters.mjs';
 import { findItems, splitLines } from './cpp-ranges.mjs';
 import { decodeUtf8, Document } from './markdown.mjs';
 import { Problem } from './problem.mjs';
@@ -73,12 +73,15 @@ export class Project {
     return /^chapters\/[^/]+\/CMakeLists\.txt$/.test(path) ? withoutDeclarations(text) : text;
   }
 
-  // The chapter of docs/NN-name.md: {chapter, previous}; previous is undefined for the first one.
+  // The chapter of docs/NN-name.md: {chapter, previous}; previous is the one from which it goes on, side roads passed over,
+  // and undefined for the first one.
   // Undefined for a document that is no chapter's text.
   chapterOf(documentPath) {
     const name = documentName.exec(documentPath)?.[1];
-    const index = this.chapters.findIndex((chapter) => chapter.name === name);
-    return index < 0 ? undefined : { chapter: this.chapters[index], previous: this.chapters[index - 1] };
+    const chapter = this.chapters.find((other) => other.name === name);
+    if (!chapter) return undefined;
+    const before = findChapterBefore(this.root, name);
+    return { chapter, previous: this.chapters.find((other) => other.name === before) };
   }
 
   isChapterDocument(path) {

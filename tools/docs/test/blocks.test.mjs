@@ -199,7 +199,7 @@ test('a diff from another chapter does not count as shown, and takes nothing fro
 test('a diff from a chapter that is no earlier one is a finding', () => {
   const cases = [
     ['from 09-nothing fn:echo', /there is no chapter 09-nothing to compare with; write its folder's name, such as 02-robust/],
-    ['from 02-robust fn:echo', /02-robust is the chapter before; leave "from 02-robust" out/],
+    ['from 02-robust fn:echo', /02-robust is the chapter with which it is compared anyway; leave "from 02-robust" out/],
     ['from 03-fork fn:echo', /03-fork does not come before 03-fork; name an earlier chapter/],
     ['from 01-iterative rest', /"rest" is what the diff since 02-robust leaves; a diff from 01-iterative needs anchors/],
     ['from 01-iterative fn:main', /nothing changes in fn:main of server\.cpp/],
@@ -209,6 +209,22 @@ test('a diff from a chapter that is no earlier one is a finding', () => {
   const { result } = syncThirdChapter(neighbourMarkers + cases.map(([words]) => `<!-- diff server.cpp ${words} -->\n\n`).join(''));
   for (const [, pattern] of cases) assertFinding(result, pattern);
   assert.equal(result.findings.length, cases.length);
+});
+
+test('behind a side road the diff is taken from where the road was left', () => {
+  const tree = syncThirdChapter('<!-- diff server.cpp rest -->\n').tree;
+  tree.edit('chapters/02-robust/CMakeLists.txt', 'add_chapter(02)', 'add_chapter(02 SIDE_ROAD ENDS echo)');
+  tree.write('chapters/03-fork/CMakeLists.txt', tree.read('chapters/01-iterative/CMakeLists.txt'));
+  assertFinding(tree.run('check'), /docs\/03-fork\.md:\d+: the fence under this marker is stale/);
+  assertClean(tree.run('sync'));
+  assert.match(fenceAfter(tree, 'docs/03-fork.md', 'diff server.cpp rest'), /^\+    if \(got < 0 && errno == EINTR\) continue;$/m);
+  assertClean(tree.run('check'));
+
+  tree.edit('docs/03-fork.md', '<!-- diff server.cpp rest -->', '<!-- diff server.cpp from 02-robust fn:echo -->\n\n<!-- diff server.cpp rest -->');
+  assertClean(tree.run('sync'));
+  assert.doesNotMatch(fenceAfter(tree, 'docs/03-fork.md', 'from 02-robust'), /^\+.*EINTR/m);
+  tree.edit('docs/03-fork.md', 'from 02-robust', 'from 01-iterative');
+  assertFinding(tree.run('check'), /01-iterative is the chapter with which it is compared anyway/);
 });
 
 test('a new file may be shown in parts, as code', () => {

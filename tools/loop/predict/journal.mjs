@@ -1,6 +1,6 @@
 // How a prediction is called in the journal: by the command that asks it, and by its question.
 
-import { listChapters } from '../../chapters.mjs';
+import { findChapterBefore, listChapters } from '../../chapters.mjs';
 import { nameOf } from '../progress.mjs';
 
 /**
@@ -33,7 +33,7 @@ export function listDuePredictions(root, progress, chapter, now = Date.now()) {
     const [, view, session, neighbour] = idForm.exec(id) ?? [];
     const other = chapters.find((name) => nameOf(name) === neighbour);
     if (view === undefined || (other === undefined && neighbour !== '-') || progress.dueAt({ chapter, kind: 'predict', id, hash }) > now) continue;
-    const command = commandOf(chapters, chapter, { view, session, other });
+    const command = commandOf(root, chapter, { view, session, other });
     if (!groups.has(command)) groups.set(command, { view, session, other, command, count: 0 });
     groups.get(command).count += 1;
   }
@@ -42,8 +42,8 @@ export function listDuePredictions(root, progress, chapter, now = Date.now()) {
 
 const numberOf = (chapter) => Number(chapter.slice(0, 2));
 
-function commandOf(chapters, chapter, { view, session, other }) {
-  const isBefore = other === chapters[chapters.indexOf(chapter) - 1];
+function commandOf(root, chapter, { view, session, other }) {
+  const isBefore = other === findChapterBefore(root, chapter);
   return ['./learn predict', numberOf(chapter), ...(isBefore || !other ? [] : ['--against', numberOf(other)]), ...(view === 'packets' ? ['--packets'] : []),
     ...(session === 'one' ? [] : ['--session', session])].join(' ');
 }

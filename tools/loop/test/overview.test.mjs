@@ -79,6 +79,8 @@ test('the steps of a chapter come in their order: predict, quiz, test, practice,
   project.note(found('02-beta'));
   assert.equal(commandOf(allPassed), 'read docs/03-gamma.md (and ./learn diff 3), then ./learn predict 3');
   assert.equal(next(project, allPassed).reason, '02-beta is done');
+  project.write('chapters/03-gamma/CMakeLists.txt', 'add_chapter(server.cpp SIDE_ROAD)\n');
+  assert.equal(next(project, allPassed).reason, '02-beta is done; 03-gamma is a side road, which you may skip at first');
 });
 
 test('a question that has changed makes the quiz of its chapter the next thing', () => {

@@ -82,6 +82,16 @@ test('what is due is due of the command that asks it, and of no other', () => {
   assert.deepEqual(due(), [['./learn predict 3', 2], ['./learn predict 3 --against 1', 1], ['./learn predict 3 --packets --session reset', 1]]);
 });
 
+test('behind a side road the plain command is the one beside the chapter from which the road was left', () => {
+  const progress = makeProgress(() => 0);
+  const [fork, exec, prefork] = ['fork', 'exec', 'prefork'].map(chapterNamed);
+  const wrong = [{ question: makeQuestion('aaaa'), sureness: 3, outcome: 'wrong' }];
+  for (const other of [exec, fork]) noteAnswers(progress, prefork, { ...place, other }, wrong);
+  const number = (name) => Number(name.slice(0, 2));
+  assert.deepEqual(listDuePredictions(root, progress, prefork).map(({ command }) => command),
+    [`./learn predict ${number(prefork)}`, `./learn predict ${number(prefork)} --against ${number(exec)}`]);
+});
+
 test('a line that has the question alone as its id brings it back, until it has been asked anew; no command is named for it', () => {
   const progress = makeProgress(Date.now);
   const question = makeQuestion('aaaa');

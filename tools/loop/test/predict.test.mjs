@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { findChapterBefore } from '../../chapters.mjs';
 import { listProcesses, readProc } from '../../observe/proc.mjs';
 import { Scope } from '../../observe/program.mjs';
 import { executableOf } from '../../observe/test/support.mjs';
@@ -14,7 +15,7 @@ import { makeTraceQuestions } from '../predict/trace-questions.mjs';
 import { Progress } from '../progress.mjs';
 import { assertSound, chapterNamed, chapters, makeRoot, readRecordedStory, removeRoot, root, runPredict } from './predict-support.mjs';
 
-const [first, second, fork, signals, epoll, edge, ring] = ['iterative', 'robust', 'fork', 'signal-driven', 'epoll', 'epoll-edge', 'io-uring'].map(chapterNamed);
+const [first, second, fork, prefork, signals, epoll, edge, ring] = ['iterative', 'robust', 'fork', 'prefork', 'signal-driven', 'epoll', 'epoll-edge', 'io-uring'].map(chapterNamed);
 const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 const canCapture = spawnSync('tcpdump', ['-i', 'lo', '-d']).status === 0;
 
@@ -44,13 +45,13 @@ const newRoot = () => {
 };
 after(() => folders.forEach(removeRoot));
 
-const before = (name) => chapters[chapters.indexOf(name) - 1];
+const before = (name) => findChapterBefore(root, name);
 const entriesOf = (folder) => new Progress(folder).entries;
 
 // An option is taken, and 9 is no sureness; or A is no number, and 9 is one. Then: sure.
 const surely = 'A\n9\n3\n';
 
-for (const [name, other] of [[fork, before(fork)], [epoll, before(epoll)], [edge, signals], [ring, before(ring)]]) {
+for (const [name, other] of [[fork, second], [prefork, fork], [epoll, before(epoll)], [edge, signals], [ring, before(ring)]]) {
   const words = other === before(name) ? [name] : [name, '--against', other];
   const skip = skipTrace(name, other) || (name === ring && !mayUseRing && 'the kernel gives no ring here');
   test(`predict ${words.join(' ')}: five questions are answered, graded, explained and noted`, { skip }, async () => {
