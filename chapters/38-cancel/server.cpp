@@ -27,25 +27,25 @@ struct Client {
     Address address;
 };
 
-Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor);
-Task<Client> accept_client(const Acceptor& acceptor, Reactor& reactor);
+Task<> accept_clients(Fd listener, Reactor& reactor);
+Task<Client> accept_client(Acceptor& acceptor, Reactor& reactor);
 void add_client(Client client, Reactor& reactor);
 Task<> serve_client(Client client, Reactor& reactor);
-Task<> echo(const Socket& client);
+Task<> echo(Socket& client);
 
 int main(int argc, char** argv) {
     return run_program(argc, argv, [](const Options& options) {
         Fd listener = listen_on(options);
         Reactor reactor;
-        const Acceptor acceptor(reactor, std::move(listener));
-        reactor.start(accept_clients(acceptor, reactor));
-        announce(acceptor.fd());
+        announce(listener);
+        reactor.start(accept_clients(std::move(listener), reactor));
         reactor.run();
     });
 }
 
 /// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
-Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
+Task<> accept_clients(Fd listener, Reactor& reactor) {
+    Acceptor acceptor(reactor, std::move(listener));
     bool has_shortage = false;
     while (true) {
         try {
@@ -64,7 +64,7 @@ Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
 }
 
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
-Task<Client> accept_client(const Acceptor& acceptor, Reactor& reactor) {
+Task<Client> accept_client(Acceptor& acceptor, Reactor& reactor) {
     bool has_shortage = false;
     while (true) {
         Client client;
@@ -118,7 +118,7 @@ void add_client(Client client, Reactor& reactor) {
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
 Task<> serve_client(Client client, Reactor& reactor) {
     try {
-        const Socket socket(reactor, std::move(client.fd));
+        Socket socket(reactor, std::move(client.fd));
         co_await echo(socket);
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});
@@ -126,7 +126,7 @@ Task<> serve_client(Client client, Reactor& reactor) {
 }
 
 /// Sends back everything that the client sends, until it closes its sending side.
-Task<> echo(const Socket& client) {
+Task<> echo(Socket& client) {
     std::array<char, buffer_size> buffer;
     while (true) {
         const std::size_t received = co_await client.read(buffer);

@@ -15,9 +15,11 @@
 #include "fd.hpp"
 #include "listener.hpp"
 #include "program.hpp"
+#include "runtime/deadlines.hpp"
 #include "runtime/reactor.hpp"
 #include "runtime/socket.hpp"
 #include "runtime/task.hpp"
+#include "runtime/task_group.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 constexpr std::chrono::milliseconds accept_pause{100};
@@ -27,31 +29,50 @@ struct Client {
     Address address;
 };
 
-Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor);
-Task<Client> accept_client(const Acceptor& acceptor, Reactor& reactor);
-void add_client(Client client, Reactor& reactor);
-Task<> serve_client(Client client, Reactor& reactor);
-Task<> echo(const Socket& client);
+/// How long a client may keep the server waiting.
+struct Patience {
+    Timeout idle;   ///< for its next byte
+    Timeout write;  ///< for room for the next byte of its echo
+};
+
+Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience);
+Task<Client> accept_client(Acceptor& acceptor, Reactor& reactor);
+void add_client(Client client, Reactor& reactor, Patience& patience, TaskGroup& clients);
+Task<> serve_client(Client client, Reactor& reactor, Patience& patience);
+Task<> echo(Socket& client, Patience& patience);
 
 int main(int argc, char** argv) {
-    return run_program(argc, argv, [](const Options& options) {
+    int idle_timeout = 60'000;
+    int write_timeout = 60'000;
+    const Option idle =
+        number_option("idle-timeout", "MILLISECONDS", "how long a client may send nothing",
+                      idle_timeout, 1, 86'400'000);
+    const Option write =
+        number_option("write-timeout", "MILLISECONDS", "how long a client may take nothing",
+                      write_timeout, 1, 86'400'000);
+    return run_program(argc, argv, {idle, write}, [&](const Options& options) {
         Fd listener = listen_on(options);
+        Patience patience{Timeout(std::chrono::milliseconds{idle_timeout}),
+                          Timeout(std::chrono::milliseconds{write_timeout})};
         Reactor reactor;
-        const Acceptor acceptor(reactor, std::move(listener));
-        reactor.start(accept_clients(acceptor, reactor));
-        announce(acceptor.fd());
+        reactor.add(patience.idle);
+        reactor.add(patience.write);
+        announce(listener);
+        reactor.start(accept_clients(std::move(listener), reactor, patience));
         reactor.run();
     });
 }
 
 /// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
-Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
+Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience) {
+    Acceptor acceptor(reactor, std::move(listener));
+    TaskGroup clients = reactor.group();
     bool has_shortage = false;
     while (true) {
         try {
             Client client = co_await accept_client(acceptor, reactor);
             has_shortage = false;
-            add_client(std::move(client), reactor);
+            add_client(std::move(client), reactor, patience, clients);
         } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
             if (!std::exchange(has_shortage, true)) {
                 report({"accept, trying again: ", std::strerror(ENOMEM)});
@@ -64,7 +85,7 @@ Task<> accept_clients(const Acceptor& acceptor, Reactor& reactor) {
 }
 
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
-Task<Client> accept_client(const Acceptor& acceptor, Reactor& reactor) {
+Task<Client> accept_client(Acceptor& acceptor, Reactor& reactor) {
     bool has_shortage = false;
     while (true) {
         Client client;
@@ -106,36 +127,36 @@ Task<Client> accept_client(const Acceptor& acceptor, Reactor& reactor) {
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, Reactor& reactor) {
+void add_client(Client client, Reactor& reactor, Patience& patience, TaskGroup& clients) {
     const Address address = client.address;
     try {
-        reactor.start(serve_client(std::move(client), reactor));
+        clients.start(serve_client(std::move(client), reactor, patience));
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
-Task<> serve_client(Client client, Reactor& reactor) {
+Task<> serve_client(Client client, Reactor& reactor, Patience& patience) {
     try {
-        const Socket socket(reactor, std::move(client.fd));
-        co_await echo(socket);
+        Socket socket(reactor, std::move(client.fd));
+        co_await echo(socket, patience);
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});
     }
 }
 
 /// Sends back everything that the client sends, until it closes its sending side.
-Task<> echo(const Socket& client) {
+Task<> echo(Socket& client, Patience& patience) {
     std::array<char, buffer_size> buffer;
     while (true) {
-        const std::size_t received = co_await client.read(buffer);
+        const std::size_t received = co_await client.read(buffer, &patience.idle);
         if (received == 0) {
             co_return;  // End of file: the client has closed its sending side.
         }
         std::span<const char> unsent = std::span(buffer).first(received);
         while (!unsent.empty()) {
-            const std::size_t sent = co_await client.send(unsent);
+            const std::size_t sent = co_await client.send(unsent, &patience.write);
             unsent = unsent.subspan(sent);
         }
     }

@@ -13,7 +13,13 @@ public:
 
 protected:
     Linked() = default;
-    ~Linked() { link(*previous_, *next_); }
+    ~Linked() { leave_queue(); }
+
+    /// Does nothing where it stands in none.
+    void leave_queue() noexcept {
+        link(*previous_, *next_);
+        link(*this, *this);
+    }
 
 private:
     template <typename T>

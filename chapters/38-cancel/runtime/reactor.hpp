@@ -40,6 +40,11 @@ public:
     /// The kernel does what `submission` describes, and then `submission` has a turn.
     void submit(Submission& submission) noexcept { ring_.add(submission); }
 
+    /// Ends `submission` with -error_number. A result that the kernel has by then wins.
+    void cancel(Submission& submission, int error_number) noexcept {
+        ring_.cancel(submission, error_number, ready_);
+    }
+
     /// Returns when the kernel does nothing for `submission` any more.
     void let_go(Submission& submission) noexcept { ring_.let_go(submission, ready_); }
 

@@ -19,11 +19,15 @@ public:
 
     /// `co_await acceptor.accept(address)`: the descriptor of the next client, whose address is put
     /// into `address`, or the negative error number with which accept4(2) has failed.
-    Accept accept(Address& address) const { return {reactor_, listener_, address}; }
+    Accept accept(Address& address) { return {reactor_, accepting_, listener_, address}; }
+
+    /// The coroutine that awaits a client gets -ECANCELED, if none has come before.
+    void cancel() noexcept { accepting_.cancel(); }
 
 private:
     Reactor& reactor_;
     Fd listener_;
+    Slot accepting_;
 };
 
 /// A client's socket.
@@ -34,13 +38,21 @@ public:
 
     /// `co_await socket.read(buffer)`: how many bytes have come, at most buffer.size(); 0 is the
     /// end of the file. Throws std::system_error.
-    Read read(std::span<char> buffer) const { return {reactor_, client_, buffer}; }
+    Read read(std::span<char> buffer) { return {reactor_, reading_, client_, buffer}; }
 
     /// `co_await socket.send(bytes)`: how many of the bytes have been sent, at least 1. Throws
     /// std::system_error.
-    Send send(std::span<const char> bytes) const { return {reactor_, client_, bytes}; }
+    Send send(std::span<const char> bytes) { return {reactor_, sending_, client_, bytes}; }
+
+    /// Whoever is suspended here gets the error ECANCELED, if the operation has no result before.
+    void cancel() noexcept {
+        reading_.cancel();
+        sending_.cancel();
+    }
 
 private:
     Reactor& reactor_;
     Fd client_;
+    Slot reading_;
+    Slot sending_;
 };

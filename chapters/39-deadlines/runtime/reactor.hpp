@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <coroutine>
 #include <exception>
@@ -9,6 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "deadlines.hpp"
 #include "queue.hpp"
 #include "ring.hpp"
 #include "task.hpp"
@@ -34,27 +36,40 @@ public:
     /// memory, so it cannot fail.
     auto sleep_for(std::chrono::milliseconds time);
 
+    /// From now on operations can be given this time. The timeout stays the caller's.
+    void add(Timeout& timeout) noexcept { timeouts_.push(timeout); }
+
+    /// When the kernel was last asked.
+    Clock::time_point now() const noexcept { return now_; }
+
     /// Gives `waiter` a turn, after all who are to have one already.
     void give_turn(Waiter& waiter) noexcept { ready_.push(waiter); }
 
     /// The kernel does what `submission` describes, and then `submission` has a turn.
     void submit(Submission& submission) noexcept { ring_.add(submission); }
 
+    /// Ends `submission` with -error_number. A result that the kernel has by then wins.
+    void cancel(Submission& submission, int error_number) noexcept {
+        ring_.cancel(submission, error_number, ready_);
+    }
+
     /// Returns when the kernel does nothing for `submission` any more.
     void let_go(Submission& submission) noexcept { ring_.let_go(submission, ready_); }
 
 private:
-    using Clock = std::chrono::steady_clock;
     class Started;
     class Sleep;
 
     Started run_to_end(Task<> task);
     void run_once();
     std::optional<Clock::duration> time_left() const;
+    void cancel_late();
     void wake_sleepers();
 
     Ring ring_;
-    Queue<Waiter> ready_;                // who is to have a turn
+    Queue<Waiter> ready_;  // who is to have a turn
+    Queue<Timeout> timeouts_;
+    Clock::time_point now_ = Clock::now();
     Sleep* sleeping_ = nullptr;          // whose time comes first
     std::unordered_set<void*> started_;  // the frames of the tasks that have not ended
     std::exception_ptr failure_;
@@ -110,7 +125,9 @@ inline void Reactor::run() {
 /// waits for it a turn.
 inline void Reactor::run_once() {
     ring_.submit_and_wait(time_left());
+    now_ = Clock::now();
     ring_.take_completions(ready_);
+    cancel_late();
     wake_sleepers();
     Queue<Waiter> round;
     round.take_all_of(ready_);
@@ -159,23 +176,40 @@ inline auto Reactor::sleep_for(std::chrono::milliseconds time) {
     return Sleep(*this, time);
 }
 
+/// Cancels the operations whose deadline has come. What has been completed by now has its result.
+inline void Reactor::cancel_late() {
+    for (Timeout* timeout = timeouts_.first(); timeout; timeout = timeouts_.next(*timeout)) {
+        while (timeout->first() && *timeout->first() <= now_) {
+            cancel(timeout->pop().operation(), ETIMEDOUT);
+        }
+    }
+}
+
 /// Gives a turn to each coroutine whose time has come.
 inline void Reactor::wake_sleepers() {
-    const Clock::time_point now = sleeping_ ? Clock::now() : Clock::time_point();
-    while (sleeping_ && sleeping_->end_ <= now) {
+    while (sleeping_ && sleeping_->end_ <= now_) {
         std::exchange(sleeping_, sleeping_->next_)->frame_.resume();
     }
 }
 
 /// For how long the thread may sleep; nothing is for ever.
-inline std::optional<Reactor::Clock::duration> Reactor::time_left() const {
+inline std::optional<Clock::duration> Reactor::time_left() const {
     if (!ready_.empty()) {
         return Clock::duration::zero();
     }
-    if (!sleeping_) {
+    std::optional<Clock::time_point> first;
+    if (sleeping_) {
+        first = sleeping_->end_;
+    }
+    for (Timeout* timeout = timeouts_.first(); timeout; timeout = timeouts_.next(*timeout)) {
+        if (timeout->first() && (!first || *timeout->first() < *first)) {
+            first = timeout->first();
+        }
+    }
+    if (!first) {
         return std::nullopt;
     }
     // A day at the most: the kernel adds it to its clock, where a sum may have no room.
-    return std::clamp<Clock::duration>(sleeping_->end_ - Clock::now(), Clock::duration::zero(),
+    return std::clamp<Clock::duration>(*first - Clock::now(), Clock::duration::zero(),
                                        std::chrono::hours{24});
 }

@@ -35,8 +35,11 @@ protected:
 private:
     friend class Ring;
 
+    enum class State { ours, in_line, in_flight };
+
     const std::span<const char> memory_;
-    bool is_in_flight_ = false;  // handed over, and not completed
+    State state_ = State::ours;
+    int cancelled_with_ = 0;  // the error number of cancel()
     int result_ = -1;
 };
 
@@ -50,8 +53,11 @@ public:
     Ring& operator=(const Ring&) = delete;
     ~Ring() { ::io_uring_queue_exit(&ring_); }
 
-    /// Stands in line for submit().
-    void add(Submission& submission) noexcept { line_.push(submission); }
+    /// Stands in line for submit_and_wait().
+    void add(Submission& submission) noexcept;
+
+    /// Ends `submission` with -error_number. A result that the kernel has by then wins.
+    void cancel(Submission& submission, int error_number, Queue<Waiter>& ready) noexcept;
 
     /// Hands all that stand in line over to the kernel, and sleeps until something has been
     /// completed or the time is over; without a time, however long it takes: one system call for
@@ -67,31 +73,61 @@ public:
     void let_go(Submission& submission, Queue<Waiter>& ready) noexcept;
 
 private:
+    bool has_line() const noexcept { return !line_.empty() || !to_cancel_.empty(); }
+    void describe_cancels() noexcept;
     int enter(std::optional<std::chrono::nanoseconds> time);
 
     static constexpr unsigned entries = 256;
 
     io_uring ring_{};
     Queue<Submission> line_;
+    Queue<Submission> to_cancel_;  // in flight, and the kernel has not been asked yet
 };
+
+inline void Ring::add(Submission& submission) noexcept {
+    submission.state_ = Submission::State::in_line;
+    submission.cancelled_with_ = 0;
+    line_.push(submission);
+}
+
+inline void Ring::cancel(Submission& submission, int error_number, Queue<Waiter>& ready) noexcept {
+    if (submission.state_ == Submission::State::in_line) {
+        submission.leave_queue();
+        submission.state_ = Submission::State::ours;
+        submission.result_ = -error_number;
+        ready.push(submission);
+    } else if (submission.state_ == Submission::State::in_flight &&
+               submission.cancelled_with_ == 0) {
+        submission.cancelled_with_ = error_number;
+        to_cancel_.push(submission);
+    }
+}
+
+inline void Ring::describe_cancels() noexcept {
+    while (io_uring_sqe* const entry = to_cancel_.empty() ? nullptr : ::io_uring_get_sqe(&ring_)) {
+        ::io_uring_prep_cancel(entry, &to_cancel_.pop(), 0);
+        ::io_uring_sqe_set_data(entry, nullptr);
+    }
+}
 
 inline void Ring::submit_and_wait(std::optional<std::chrono::nanoseconds> time) {
     do {
+        describe_cancels();
         while (io_uring_sqe* const entry = line_.empty() ? nullptr : ::io_uring_get_sqe(&ring_)) {
             Submission& first = line_.pop();
             first.describe(*entry);
             ::io_uring_sqe_set_data(entry, &first);
-            first.is_in_flight_ = true;
+            first.state_ = Submission::State::in_flight;
             ASAN_POISON_MEMORY_REGION(first.memory_.data(), first.memory_.size());
         }
-        const int result = line_.empty() ? enter(time) : ::io_uring_submit(&ring_);
+        const int result = has_line() ? ::io_uring_submit(&ring_) : enter(time);
         if (result == -EAGAIN || result == -EBUSY) {
             return;  // No memory, or no room for completions: what is left goes with the next call.
         }
         if (result < 0 && result != -EINTR && result != -ETIME) {
             throw failed_call(-result, "io_uring_enter");
         }
-    } while (!line_.empty());
+    } while (has_line());
 }
 
 inline int Ring::enter(std::optional<std::chrono::nanoseconds> time) {
@@ -118,27 +154,26 @@ inline void Ring::take_completions(Queue<Waiter>& ready) noexcept {
         if (!submission) {
             continue;  // The answer to a request to cancel.
         }
-        submission->is_in_flight_ = false;
+        submission->state_ = Submission::State::ours;
         ASAN_UNPOISON_MEMORY_REGION(submission->memory_.data(), submission->memory_.size());
-        submission->result_ = result;
-        if (result == -EINTR || result == -EAGAIN) {
+        submission->leave_queue();  // Where it was to be cancelled, and was done before.
+        const int cancelled_with = submission->cancelled_with_;
+        const bool was_stopped = result == -EINTR || result == -EAGAIN;
+        if (was_stopped && cancelled_with == 0) {
             add(*submission);  // A signal came first, or the kernel did not wait: ask again.
-        } else {
-            ready.push(*submission);
+            continue;
         }
+        const bool has_no_result = was_stopped || result == -ECANCELED;
+        submission->result_ = has_no_result && cancelled_with != 0 ? -cancelled_with : result;
+        ready.push(*submission);
     }
 }
 
 inline void Ring::let_go(Submission& submission, Queue<Waiter>& ready) noexcept {
-    bool is_asked = false;
-    while (submission.is_in_flight_) {
-        io_uring_sqe* const entry = is_asked ? nullptr : ::io_uring_get_sqe(&ring_);
-        if (entry) {
-            ::io_uring_prep_cancel(entry, &submission, 0);
-            ::io_uring_sqe_set_data(entry, nullptr);
-            is_asked = true;
-        }
-        const int result = ::io_uring_submit_and_wait(&ring_, is_asked ? 1 : 0);
+    cancel(submission, ECANCELED, ready);
+    while (submission.state_ == Submission::State::in_flight) {
+        describe_cancels();
+        const int result = ::io_uring_submit_and_wait(&ring_, submission.is_queued() ? 0 : 1);
         if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
             // The kernel may go on using the memory, so nobody else may: not even to clean up.
             report({"error: io_uring_enter: ", std::strerror(-result)});

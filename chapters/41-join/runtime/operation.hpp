@@ -3,16 +3,37 @@
 
 #include <sys/socket.h>
 
+#include <cassert>
+#include <cerrno>
 #include <coroutine>
 #include <cstddef>
 #include <span>
 
 #include "address.hpp"
 #include "check.hpp"
+#include "deadlines.hpp"
 #include "fd.hpp"
 #include "reactor.hpp"
 #include "ring.hpp"
 #include "waiter.hpp"
+
+class Operation;
+
+/// Where an operation is found while its coroutine is suspended in it: one at a time.
+class Slot {
+public:
+    Slot() = default;
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+
+    /// Has the operation end with ECANCELED, if it has no result before.
+    void cancel() noexcept;
+
+private:
+    friend class Operation;
+
+    Operation* operation_ = nullptr;
+};
 
 /// An operation that the kernel does while the coroutine is suspended.
 class Operation : public Submission {
@@ -20,16 +41,27 @@ public:
     bool await_ready() const noexcept { return false; }
 
     void await_suspend(std::coroutine_handle<> frame) noexcept {
+        assert(!slot_.operation_);
+        slot_.operation_ = this;
         resume_later(frame);
         reactor_.submit(*this);
+        if (timeout_) {
+            timeout_->add(deadline_, reactor_.now());
+        }
     }
 
 protected:
-    Operation(Reactor& reactor, const Fd& fd, std::span<const char> memory)
-        : Submission(memory), reactor_(reactor), fd_(fd) {}
+    /// The slot and the descriptor are those of a socket, which outlives the operation. Without a
+    /// timeout the operation may take for ever.
+    Operation(Reactor& reactor, Slot& slot, const Fd& fd, std::span<const char> memory,
+              Timeout* timeout = nullptr)
+        : Submission(memory), reactor_(reactor), slot_(slot), fd_(fd), timeout_(timeout) {}
 
     /// A coroutine can be destroyed while it is suspended here. The kernel has to let go first.
-    ~Operation() { let_go(); }
+    ~Operation() {
+        let_go();
+        slot_.operation_ = nullptr;
+    }
 
     void let_go() noexcept { reactor_.let_go(*this); }
 
@@ -44,15 +76,26 @@ protected:
     }
 
 private:
+    friend class Slot;
+
     Reactor& reactor_;
+    Slot& slot_;
     const Fd& fd_;
+    Timeout* const timeout_;
+    Deadline deadline_{*this};
 };
+
+inline void Slot::cancel() noexcept {
+    if (operation_) {
+        operation_->reactor_.cancel(*operation_, ECANCELED);
+    }
+}
 
 /// What Acceptor::accept() returns.
 class [[nodiscard]] Accept : public Operation {
 public:
-    Accept(Reactor& reactor, const Fd& listener, Address& address)
-        : Operation(reactor, listener, {}), address_(address) {}
+    Accept(Reactor& reactor, Slot& slot, const Fd& listener, Address& address)
+        : Operation(reactor, slot, listener, {}), address_(address) {}
 
     /// A client that has come, and that the coroutine has not been told of, is nobody's.
     ~Accept() {
@@ -80,8 +123,8 @@ private:
 /// What Socket::read() returns.
 class [[nodiscard]] Read : public Operation {
 public:
-    Read(Reactor& reactor, const Fd& client, std::span<char> buffer)
-        : Operation(reactor, client, buffer), buffer_(buffer) {}
+    Read(Reactor& reactor, Slot& slot, const Fd& client, std::span<char> buffer, Timeout* timeout)
+        : Operation(reactor, slot, client, buffer, timeout), buffer_(buffer) {}
 
     std::size_t await_resume() const { return count("read"); }
 
@@ -96,8 +139,9 @@ private:
 /// What Socket::send() returns.
 class [[nodiscard]] Send : public Operation {
 public:
-    Send(Reactor& reactor, const Fd& client, std::span<const char> bytes)
-        : Operation(reactor, client, bytes), bytes_(bytes) {}
+    Send(Reactor& reactor, Slot& slot, const Fd& client, std::span<const char> bytes,
+         Timeout* timeout)
+        : Operation(reactor, slot, client, bytes, timeout), bytes_(bytes) {}
 
     std::size_t await_resume() const { return count("send"); }
 

@@ -13,7 +13,13 @@ public:
 
 protected:
     Linked() = default;
-    ~Linked() { link(*previous_, *next_); }
+    ~Linked() { leave_queue(); }
+
+    /// Does nothing where it stands in none.
+    void leave_queue() noexcept {
+        link(*previous_, *next_);
+        link(*this, *this);
+    }
 
 private:
     template <typename T>
@@ -43,6 +49,10 @@ public:
         link(linked, *this);
     }
 
+    /// The first member, and the one behind `member`, or null where there is none.
+    T* first() const noexcept { return behind(*this); }
+    T* next(const T& member) const noexcept { return behind(member); }
+
     /// Takes out the first member. There must be one.
     T& pop() noexcept {
         assert(!empty());
@@ -57,5 +67,10 @@ public:
         while (!other.empty()) {
             push(other.pop());
         }
+    }
+
+private:
+    T* behind(const Linked& linked) const noexcept {
+        return linked.next_ == this ? nullptr : static_cast<T*>(linked.next_);
     }
 };
