@@ -279,6 +279,21 @@ TEST_CASE("cancel: of two who wait on one socket both are told, and nobody else"
     REQUIRE(noted_by_other == "x;");
 }
 
+TEST_CASE("cancel: an operation that is thrown away unawaited is nobody's, and finds nobody",
+          "[promise]") {
+    require_io_uring();
+    Reactor reactor;
+    Connection connection;
+    Socket socket(reactor, std::move(connection.ours));
+    std::string noted;
+    std::array<char, 1> buffer{};
+    reactor.start(note_read(socket, noted));
+    static_cast<void>(socket.read(buffer));
+    reactor.start(cancel_later(reactor, socket));
+    reactor.run();
+    REQUIRE(noted == "read: Operation canceled;");
+}
+
 TEST_CASE("cancel: more at a time than a ring has entries", "[promise]") {
     require_io_uring();
     constexpr std::size_t count = 600;
