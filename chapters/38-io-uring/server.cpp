@@ -1,4 +1,4 @@
-// Chapter 38: the kernel does the operation, and says that it is done; echo() is the same.
+// Chapter 38: the same engine in one header, which the next chapters grow.
 
 #include <array>
 #include <cerrno>
