@@ -20,7 +20,7 @@ export class QuietWatcher {
    * Waits until the group has been asleep for `stretch` ms. Gives up after a second with a server that
    * spins; returns whether it was quiet.
    */
-  async wait(stretch = 16) {
+  async wait(stretch = 40) {
     let before = null;
     let since = 0;
     const isQuiet = () => {
