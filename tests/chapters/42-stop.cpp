@@ -217,20 +217,24 @@ TEST_CASE("an idle client holds up the end of the server, until the time is over
 
 TEST_CASE("whoever stands in the accept queue when the server stops is reset", "[limit]") {
     require_io_uring();
-    Server server(with_drain_timeout(a_day));
+    Server server(with_drain_timeout("300"));
     wait_until_at_rest(server);
     server.stop_all();
-    Client waits(server);
-    waits.send("hello");
+    std::vector<Client> clients;
+    for (int i = 0; i < 5; ++i) {
+        clients.emplace_back(server);
+        clients.back().send("hello");
+    }
     server.signal(SIGTERM);
     server.continue_all();
     REQUIRE(server.wait_for_exit() == "exit 0");
-    std::string end = "an end of file";
-    try {
-        waits.receive_to_end();
-    } catch (const std::system_error& error) {
-        end = error.code() == std::errc::connection_reset ? "a reset" : error.what();
+    int resets = 0;
+    for (Client& client : clients) {
+        try {
+            client.receive_to_end();
+        } catch (const std::system_error& error) {
+            resets += error.code() == std::errc::connection_reset ? 1 : 0;
+        }
     }
-    // It may have been accepted in the same moment, and served.
-    REQUIRE((end == "a reset" || end == "an end of file"));
+    REQUIRE(resets >= 1);  // One may have been accepted, by the accept that was in flight.
 }

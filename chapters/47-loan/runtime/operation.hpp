@@ -52,7 +52,7 @@ public:
         resume_later(frame);
         reactor_.submit(*this);
         if (timeout_) {
-            timeout_->add(deadline_, reactor_.now());
+            timeout_->add(expiry_, reactor_.now());
         }
     }
 
@@ -90,7 +90,7 @@ private:
     Slot& slot_;
     const Fd& fd_;
     Timeout* const timeout_;
-    Deadline deadline_{*this};
+    Expiry expiry_{*this};
 };
 
 inline void Slot::cancel() noexcept {
