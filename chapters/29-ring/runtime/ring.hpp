@@ -87,8 +87,8 @@ inline void Ring::take_completions(Queue<Waiter>& ready) noexcept {
         auto* const submission = static_cast<Submission*>(::io_uring_cqe_get_data(completion));
         submission->result_ = completion->res;
         ::io_uring_cqe_seen(&ring_, completion);
-        if (submission->result_ == -EINTR) {
-            add(*submission);  // A signal came first. Nothing is lost; ask again.
+        if (submission->result_ == -EINTR || submission->result_ == -EAGAIN) {
+            add(*submission);  // A signal came first, or the kernel did not wait: ask again.
         } else {
             ready.push(*submission);
         }

@@ -108,8 +108,8 @@ inline void Ring::take_completions(Queue<Waiter>& ready) noexcept {
         submission->is_in_flight_ = false;
         ASAN_UNPOISON_MEMORY_REGION(submission->memory_.data(), submission->memory_.size());
         submission->result_ = result;
-        if (result == -EINTR) {
-            add(*submission);  // A signal came first. Nothing is lost; ask again.
+        if (result == -EINTR || result == -EAGAIN) {
+            add(*submission);  // A signal came first, or the kernel did not wait: ask again.
         } else {
             ready.push(*submission);
         }
