@@ -98,9 +98,9 @@ inline int Ring::enter(std::optional<std::chrono::nanoseconds> time) {
     if (!time) {
         return ::io_uring_submit_and_wait(&ring_, 1);
     }
-    if (*time == std::chrono::nanoseconds::zero()) {
+    if (*time == std::chrono::nanoseconds::zero() || ::io_uring_cq_ready(&ring_) > 0) {
         // The kernel completes nothing that has waited in it until it is asked for completions
-        // (IORING_SETUP_DEFER_TASKRUN).
+        // (IORING_SETUP_DEFER_TASKRUN). The library does not ask where there are some already.
         return ::io_uring_submit_and_get_events(&ring_);
     }
     const auto seconds = std::chrono::floor<std::chrono::seconds>(*time);
