@@ -1,5 +1,4 @@
-// Chapter 41: a client's input is ended, it has all its bytes back, and its connection ends in good
-// order.
+// Chapter 41: what has been received is finished, and the connection closed in good order.
 
 #include <signal.h>
 

@@ -1,5 +1,4 @@
 // Chapter 42: nobody new, and those in the accept queue are served.
-// order.
 
 #include <signal.h>
 

@@ -180,5 +180,7 @@ inline std::optional<Reactor::Clock::duration> Reactor::time_left() const {
     if (!sleeping_) {
         return std::nullopt;
     }
-    return std::max(sleeping_->end_ - Clock::now(), Clock::duration::zero());
+    // A day at the most: the kernel adds it to its clock, where a sum may have no room.
+    return std::clamp<Clock::duration>(sleeping_->end_ - Clock::now(), Clock::duration::zero(),
+                                       std::chrono::hours{24});
 }

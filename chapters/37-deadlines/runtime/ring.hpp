@@ -134,9 +134,9 @@ inline int Ring::enter(std::optional<std::chrono::nanoseconds> time) {
     if (!time) {
         return ::io_uring_submit_and_wait(&ring_, 1);
     }
-    if (*time == std::chrono::nanoseconds::zero()) {
+    if (*time == std::chrono::nanoseconds::zero() || ::io_uring_cq_ready(&ring_) > 0) {
         // The kernel completes nothing that has waited in it until it is asked for completions
-        // (IORING_SETUP_DEFER_TASKRUN).
+        // (IORING_SETUP_DEFER_TASKRUN). The library does not ask where there are some already.
         return ::io_uring_submit_and_get_events(&ring_);
     }
     const auto seconds = std::chrono::floor<std::chrono::seconds>(*time);
@@ -158,12 +158,13 @@ inline void Ring::take_completions(Queue<Waiter>& ready) noexcept {
         ASAN_UNPOISON_MEMORY_REGION(submission->memory_.data(), submission->memory_.size());
         submission->leave_queue();  // Where it was to be cancelled, and was done before.
         const int cancelled_with = submission->cancelled_with_;
-        if (result == -EINTR && cancelled_with == 0) {
-            add(*submission);  // A signal came first. Nothing is lost; ask again.
+        const bool was_stopped = result == -EINTR || result == -EAGAIN;
+        if (was_stopped && cancelled_with == 0) {
+            add(*submission);  // A signal came first, or the kernel did not wait: ask again.
             continue;
         }
-        const bool was_ended = result == -EINTR || result == -ECANCELED;
-        submission->result_ = was_ended && cancelled_with != 0 ? -cancelled_with : result;
+        const bool has_no_result = was_stopped || result == -ECANCELED;
+        submission->result_ = has_no_result && cancelled_with != 0 ? -cancelled_with : result;
         ready.push(*submission);
     }
 }

@@ -31,7 +31,7 @@ inline std::runtime_error no_ring(const char* call, int error_number) {
                       : ": forbidden by the setting kernel.io_uring_disabled=" +
                             std::to_string(disabled) + " (sysctl -w kernel.io_uring_disabled=0)";
     } else if (error_number == ENOMEM) {
-        reason += ": the limit on locked memory may be too low (ulimit -l)";
+        reason += ": before Linux 5.12 the limit on locked memory may be too low (ulimit -l)";
     }
     return std::runtime_error(reason);
 }

@@ -179,5 +179,7 @@ inline std::optional<Clock::duration> Reactor::time_left() const {
     if (!first) {
         return std::nullopt;
     }
-    return std::max(*first - Clock::now(), Clock::duration::zero());
+    // A day at the most: the kernel adds it to its clock, where a sum may have no room.
+    return std::clamp<Clock::duration>(*first - Clock::now(), Clock::duration::zero(),
+                                       std::chrono::hours{24});
 }
