@@ -53,7 +53,9 @@ protected:
     /// A coroutine can be destroyed while it is suspended here. The kernel has to let go first.
     ~Operation() {
         let_go();
-        slot_.operation_ = nullptr;
+        if (slot_.operation_ == this) {
+            slot_.operation_ = nullptr;
+        }
     }
 
     void let_go() noexcept { reactor_.let_go(*this); }

@@ -10,9 +10,9 @@
 using Clock = std::chrono::steady_clock;
 
 /// When an operation is cancelled. It lies in the operation, and leaves the queue with it.
-class Deadline : public Linked {
+class Expiry : public Linked {
 public:
-    explicit Deadline(Submission& operation) : operation_(operation) {}
+    explicit Expiry(Submission& operation) : operation_(operation) {}
 
     Submission& operation() const noexcept { return operation_; }
 
@@ -30,21 +30,21 @@ public:
     explicit Timeout(std::chrono::milliseconds time) : time_(time) {}
 
     /// From `now` on the operation has this time.
-    void add(Deadline& deadline, Clock::time_point now) noexcept {
-        deadline.time_ = now + time_;
-        deadlines_.push(deadline);
+    void add(Expiry& expiry, Clock::time_point now) noexcept {
+        expiry.time_ = now + time_;
+        deadlines_.push(expiry);
     }
 
     /// The first deadline, or nothing where nobody has one.
     std::optional<Clock::time_point> first() const noexcept {
-        const Deadline* const first = deadlines_.first();
+        const Expiry* const first = deadlines_.first();
         return first ? std::optional(first->time_) : std::nullopt;
     }
 
     /// Takes out the one whose deadline is the first. There must be one.
-    Deadline& pop() noexcept { return deadlines_.pop(); }
+    Expiry& pop() noexcept { return deadlines_.pop(); }
 
 private:
     const std::chrono::milliseconds time_;
-    Queue<Deadline> deadlines_;
+    Queue<Expiry> deadlines_;
 };

@@ -47,7 +47,7 @@ public:
         resume_later(frame);
         reactor_.submit(*this);
         if (timeout_) {
-            timeout_->add(deadline_, reactor_.now());
+            timeout_->add(expiry_, reactor_.now());
         }
     }
 
@@ -61,7 +61,9 @@ protected:
     /// A coroutine can be destroyed while it is suspended here. The kernel has to let go first.
     ~Operation() {
         let_go();
-        slot_.operation_ = nullptr;
+        if (slot_.operation_ == this) {
+            slot_.operation_ = nullptr;
+        }
     }
 
     void let_go() noexcept { reactor_.let_go(*this); }
@@ -83,7 +85,7 @@ private:
     Slot& slot_;
     const Fd& fd_;
     Timeout* const timeout_;
-    Deadline deadline_{*this};
+    Expiry expiry_{*this};
 };
 
 inline void Slot::cancel() noexcept {
