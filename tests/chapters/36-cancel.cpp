@@ -1,5 +1,6 @@
 // Chapter 36: an operation in flight can be cancelled, and a result wins over the request.
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cerrno>
 #include <chrono>
@@ -51,6 +53,42 @@ using Catch::Matchers::ContainsSubstring;
 using namespace std::chrono_literals;
 
 namespace {
+
+/// How the rings of this program are made; as the server makes them where it says nothing.
+std::optional<unsigned> ring_flags;
+
+}  // namespace
+
+// In the place of the library's: so a ring as an older kernel has it can be had.
+int io_uring_queue_init(unsigned entries, io_uring* ring, unsigned flags) {
+    static auto* const original =
+        reinterpret_cast<decltype(&io_uring_queue_init)>(::dlsym(RTLD_NEXT, "io_uring_queue_init"));
+    return original(entries, ring, ring_flags.value_or(flags));
+}
+
+namespace {
+
+/// While it lives, rings are made in one of the ways of ring_setup.hpp. Skips the test where this
+/// kernel does not know it.
+class RingsAreMadeWith {
+public:
+    explicit RingsAreMadeWith(unsigned flags) {
+        ring_flags = flags;
+        io_uring ring{};
+        if (::io_uring_queue_init(1, &ring, flags) == -EINVAL) {
+            ring_flags.reset();
+            SKIP("this kernel does not know these flags: " << flags);
+        }
+        ::io_uring_queue_exit(&ring);
+    }
+    RingsAreMadeWith(const RingsAreMadeWith&) = delete;
+    RingsAreMadeWith& operator=(const RingsAreMadeWith&) = delete;
+    ~RingsAreMadeWith() { ring_flags.reset(); }
+};
+
+constexpr unsigned deferred = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+constexpr unsigned cooperative = IORING_SETUP_COOP_TASKRUN;
+constexpr unsigned plain = 0;
 
 /// Leaves no room for one byte more on this end.
 void fill(const Fd& fd) {
@@ -426,7 +464,7 @@ TEST_CASE("cancel: an operation that is thrown away unawaited leaves the slot to
 
 TEST_CASE("cancel: more at a time than a ring has entries", "[promise]") {
     require_io_uring();
-    constexpr std::size_t count = 600;
+    constexpr std::size_t count = 300;  // more than a ring has entries
     Reactor reactor;
     std::vector<std::unique_ptr<Pair>> connections;
     std::vector<std::unique_ptr<Socket>> sockets;
@@ -474,8 +512,36 @@ TEST_CASE("cancel: a result that the kernel has by then wins over the request", 
     REQUIRE(noted == "1;");
 }
 
+TEST_CASE("cancel: a byte of which the loop has not been told is read, or waits for the next read",
+          "[promise]") {
+    require_io_uring();
+    const unsigned kind = GENERATE(deferred, cooperative, plain);
+    const RingsAreMadeWith flags(kind);
+    Reactor reactor;
+    Pair connection;
+    Socket socket(reactor, std::move(connection.ours));
+    std::string noted;
+    reactor.start(note_read(socket, noted));
+    reactor.start([](Reactor& loop, Socket& from, const Pair& ends) -> Task<> {
+        co_await loop.sleep_for(1ms);  // Now the read is in flight.
+        say(ends.theirs, "x");
+        from.cancel();
+    }(reactor, socket, connection));
+    reactor.run();
+    if (kind == deferred) {
+        // The kernel has put the read off, and the request comes first.
+        REQUIRE(noted == "read: Operation canceled;");
+        reactor.start(note_read(socket, noted));
+        reactor.run();
+        REQUIRE(noted == "read: Operation canceled;x;");
+    } else {
+        REQUIRE(noted == "x;");
+    }
+}
+
 TEST_CASE("cancel: no byte is lost, however close to it the request comes", "[promise]") {
     require_io_uring();
+    const RingsAreMadeWith flags(GENERATE(deferred, cooperative, plain));
     Reactor reactor;
     Pair connection;
     Socket socket(reactor, std::move(connection.ours));
@@ -539,7 +605,8 @@ TEST_CASE("cancel: a frame can be destroyed while the request stands in line", "
 
 TEST_CASE("cancel: what is completed while its request stands in line is ours again", "[promise]") {
     require_io_uring();
-    constexpr std::size_t count = 600;  // more than a ring has entries
+    const RingsAreMadeWith flags(GENERATE(deferred, cooperative, plain));
+    constexpr std::size_t count = 300;  // more than a ring has entries
     Reactor reactor;
     std::vector<Pair> connections(count);
     std::vector<std::unique_ptr<Socket>> sockets;
