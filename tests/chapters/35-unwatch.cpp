@@ -385,20 +385,22 @@ TEST_CASE("fifty clients at once cost one system call for ten echoes or more", "
     REQUIRE(system_calls_for_echoes_of_fifty(chapter_under_test()) == "one for ten echoes or more");
 }
 
-TEST_CASE("epoll has one descriptor, that of the ring, however many clients there are",
+TEST_CASE("epoll has no descriptor but that of the ring, however many clients there are",
           "[promise]") {
     require_io_uring();
     const Server server;
     const std::vector<Client> clients = connect_clients(server, 20);
-    int descriptors = 0;
-    for (const auto& entry :
-         std::filesystem::directory_iterator("/proc/" + std::to_string(server.pid()) + "/fdinfo")) {
+    const std::string process = "/proc/" + std::to_string(server.pid());
+    for (const auto& entry : std::filesystem::directory_iterator(process + "/fdinfo")) {
         std::ifstream info(entry.path());
         for (std::string line; std::getline(info, line);) {
-            descriptors += line.starts_with("tfd:") ? 1 : 0;  // proc(5): what an epoll watches
+            if (line.starts_with("tfd:")) {  // proc(5): what an epoll watches
+                const int watched = std::stoi(line.substr(4));
+                const auto link = process + "/fd/" + std::to_string(watched);
+                REQUIRE(std::filesystem::read_symlink(link) == "anon_inode:[io_uring]");
+            }
         }
     }
-    REQUIRE(descriptors == 1);
 }
 
 TEST_CASE("a client's descriptor is closed once", "[promise]") {
