@@ -100,7 +100,7 @@ export function findWrongLinks(text) {
 export function findLooseNumbers(text, names) {
   const known = new Set(findMentions(text, names).map(({ start }) => start));
   const form = /(?:\b(?:as in|as|[Ff]rom|[Nn]ever) (\d\d)(?= on\b|\s*[,.;:|)])|\|\s*(\d\d)(?= \|[^|\n]*[a-z]))/g;
-  const inDiagrams = /(?<![\w.:,/$%#&+'=-])(0\d|\d\d(?=[,;"]))(?![\w:/%-])(?![.,]\d)/g;
+  const inDiagrams = /(?<![\w.:,/$%#&+'=-])(?:(0\d|\d\d(?=[,;"]))(?![\w:/%-])(?![.,]\d)|(?<=")(\d\d)(?=: ))/g;
   const found = [...blankCode(text).matchAll(form), ...onlyDiagrams(text).matchAll(inDiagrams)];
   return found.flatMap((match) => {
     const number = match[1] ?? match[2];

@@ -66,6 +66,6 @@ test('a link that says another number than its target has', () => {
 test('numbers that look like chapters and are in no form', () => {
   const loose = (text) => findLooseNumbers(text, names).map(({ number }) => number);
   assert.deepEqual(loose('From 12 on; as 10, as in 13. | 12 | is | from 11 on; 10 bytes; as 10 bytes'), ['12', '10', '13', '12']);
-  assert.deepEqual(loose('```mermaid\na["03 or 12"]\nb["chapter 10"]\nc["12 bytes"]\n```\n'), ['03', '12']);
+  assert.deepEqual(loose('```mermaid\na["03 or 12"]\nb["chapter 10"]\nc["12 bytes"]\nsubgraph d["13: a line"]\n```\n'), ['03', '12', '13']);
   assert.deepEqual(loose('```\nfrom 12 on\n```\n`as 12,`'), []);
 });
