@@ -14,7 +14,7 @@
 #include "queue.hpp"
 #include "waiter.hpp"
 
-/// What the kernel is to do. From submit() on until it has been completed, the kernel has its
+/// What the kernel is to do. While it is handed over and not completed, the kernel has its
 /// address, and that of the memory which it works on. Before it ends, the ring has to let go of it.
 class Submission : public Waiter {
 public:
@@ -53,7 +53,7 @@ public:
     /// The descriptor of the ring: readable when there are completions.
     int fd() const { return ring_.ring_fd; }
 
-    /// Stands in line for submit().
+    /// Stands in line, to be handed over.
     void add(Submission& submission) noexcept { line_.push(submission); }
 
     /// Whether the kernel did not take all that stood in line.

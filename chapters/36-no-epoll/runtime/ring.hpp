@@ -16,7 +16,7 @@
 #include "queue.hpp"
 #include "waiter.hpp"
 
-/// What the kernel is to do. From submit() on until it has been completed, the kernel has its
+/// What the kernel is to do. While it is handed over and not completed, the kernel has its
 /// address, and that of the memory which it works on. Before it ends, the ring has to let go of it.
 class Submission : public Waiter {
 public:
@@ -52,7 +52,7 @@ public:
     Ring& operator=(const Ring&) = delete;
     ~Ring() { ::io_uring_queue_exit(&ring_); }
 
-    /// Stands in line for submit().
+    /// Stands in line, to be handed over.
     void add(Submission& submission) noexcept { line_.push(submission); }
 
     /// Hands all that stand in line over to the kernel, and sleeps until something has been
