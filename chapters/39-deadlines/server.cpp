@@ -1,4 +1,4 @@
-// Chapter 39: deadlines; a client that stalls is evicted, and an operation in flight is cancelled.
+// Chapter 39: who keeps the server waiting for too long is cancelled.
 
 #include <array>
 #include <cerrno>
@@ -13,10 +13,12 @@
 #include "address.hpp"
 #include "check.hpp"
 #include "fd.hpp"
-#include "io.hpp"
 #include "listener.hpp"
 #include "program.hpp"
-#include "task.hpp"
+#include "runtime/deadlines.hpp"
+#include "runtime/reactor.hpp"
+#include "runtime/socket.hpp"
+#include "runtime/task.hpp"
 
 constexpr std::size_t buffer_size = 64 * 1024;  // bytes
 constexpr std::chrono::milliseconds accept_pause{100};
@@ -28,14 +30,15 @@ struct Client {
 
 /// How long a client may keep the server waiting.
 struct Patience {
-    std::chrono::milliseconds idle;   ///< for its next byte
-    std::chrono::milliseconds write;  ///< for room for the next byte of its echo
+    Timeout idle;   ///< for its next byte
+    Timeout write;  ///< for room for the next byte of its echo
 };
 
-Task<> serve(IoContext& io, Fd listener, Patience patience);
-Task<Client> accept_client(IoContext& io, Acceptor& acceptor);
-Task<> serve_client(IoContext& io, Client client, Patience patience);
-Task<> echo(Socket& client, Patience patience);
+Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience);
+Task<Client> accept_client(Acceptor& acceptor, Reactor& reactor);
+void add_client(Client client, Reactor& reactor, Patience& patience);
+Task<> serve_client(Client client, Reactor& reactor, Patience& patience);
+Task<> echo(Socket& client, Patience& patience);
 
 int main(int argc, char** argv) {
     int idle_timeout = 60'000;
@@ -47,46 +50,41 @@ int main(int argc, char** argv) {
         number_option("write-timeout", "MILLISECONDS", "how long a client may take nothing",
                       write_timeout, 1, 86'400'000);
     return run_program(argc, argv, {idle, write}, [&](const Options& options) {
-        const Patience patience{std::chrono::milliseconds{idle_timeout},
-                                std::chrono::milliseconds{write_timeout}};
         Fd listener = listen_on(options);
-        IoContext io;
+        Patience patience{Timeout(std::chrono::milliseconds{idle_timeout}),
+                          Timeout(std::chrono::milliseconds{write_timeout})};
+        Reactor reactor;
+        reactor.add(patience.idle);
+        reactor.add(patience.write);
         announce(listener);
-        io.start(serve(io, std::move(listener), patience));
-        io.run();
+        reactor.start(accept_clients(std::move(listener), reactor, patience));
+        reactor.run();
     });
 }
 
-/// Gives every client a coroutine of its own, for ever.
-Task<> serve(IoContext& io, Fd listener, Patience patience) {
-    Acceptor acceptor(io, std::move(listener));
-    bool reported = false;
+/// Takes in every client, for ever. Throws std::system_error when the listener itself is broken.
+Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience) {
+    Acceptor acceptor(reactor, std::move(listener));
+    bool has_shortage = false;
     while (true) {
-        bool is_out_of_memory = false;
         try {
-            Client client = co_await accept_client(io, acceptor);
-            reported = false;
-            const Address address = client.address;
-            try {
-                io.start(serve_client(io, std::move(client), patience));
-            } catch (const std::exception& error) {
-                report({"client ", to_text(address), " turned away: ", error.what()});
-            }
-        } catch (const std::bad_alloc&) {
-            is_out_of_memory = true;  // Not even accept_client() can be called.
-        }
-        if (is_out_of_memory) {
-            if (!std::exchange(reported, true)) {
+            Client client = co_await accept_client(acceptor, reactor);
+            has_shortage = false;
+            add_client(std::move(client), reactor, patience);
+        } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
+            if (!std::exchange(has_shortage, true)) {
                 report({"accept, trying again: ", std::strerror(ENOMEM)});
             }
-            co_await io.sleep_for(accept_pause);  // Others end meanwhile, and give theirs back.
+        }
+        if (has_shortage) {
+            co_await reactor.sleep_for(accept_pause);
         }
     }
 }
 
 /// Waits for the next client. Throws std::system_error only when the listener itself is broken.
-Task<Client> accept_client(IoContext& io, Acceptor& acceptor) {
-    bool reported = false;
+Task<Client> accept_client(Acceptor& acceptor, Reactor& reactor) {
+    bool has_shortage = false;
     while (true) {
         Client client;
         const int fd = co_await acceptor.accept(client.address);
@@ -115,10 +113,10 @@ Task<Client> accept_client(IoContext& io, Acceptor& acceptor) {
             case ENOBUFS:
             case ENOMEM:
             case EPERM:
-                if (!std::exchange(reported, true)) {
+                if (!std::exchange(has_shortage, true)) {
                     report({"accept, trying again: ", std::strerror(-fd)});
                 }
-                co_await io.sleep_for(accept_pause);
+                co_await reactor.sleep_for(accept_pause);
                 break;
 
             default: throw failed_call(-fd, "accept");
@@ -126,10 +124,20 @@ Task<Client> accept_client(IoContext& io, Acceptor& acceptor) {
     }
 }
 
-/// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
-Task<> serve_client(IoContext& io, Client client, Patience patience) {
+/// Takes a client in. Where that cannot be done, it is turned away and the others stay.
+void add_client(Client client, Reactor& reactor, Patience& patience) {
+    const Address address = client.address;
     try {
-        Socket socket(io, std::move(client.fd));
+        reactor.start(serve_client(std::move(client), reactor, patience));
+    } catch (const std::exception& error) {
+        report({"client ", to_text(address), " turned away: ", error.what()});
+    }
+}
+
+/// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
+Task<> serve_client(Client client, Reactor& reactor, Patience& patience) {
+    try {
+        Socket socket(reactor, std::move(client.fd));
         co_await echo(socket, patience);
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});
@@ -137,16 +145,16 @@ Task<> serve_client(IoContext& io, Client client, Patience patience) {
 }
 
 /// Sends back everything that the client sends, until it closes its sending side.
-Task<> echo(Socket& client, Patience patience) {
+Task<> echo(Socket& client, Patience& patience) {
     std::array<char, buffer_size> buffer;
     while (true) {
-        const std::size_t received = co_await client.read(buffer, patience.idle);
+        const std::size_t received = co_await client.read(buffer, &patience.idle);
         if (received == 0) {
             co_return;  // End of file: the client has closed its sending side.
         }
         std::span<const char> unsent = std::span(buffer).first(received);
         while (!unsent.empty()) {
-            const std::size_t sent = co_await client.send(unsent, patience.write);
+            const std::size_t sent = co_await client.send(unsent, &patience.write);
             unsent = unsent.subspan(sent);
         }
     }

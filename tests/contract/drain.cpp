@@ -79,7 +79,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("a signal ends a server without clients, with 0", "[contract][from-drain]") {
+TEST_CASE("a signal ends a server without clients, with 0", "[contract][from-stop]") {
     const int signal = GENERATE(SIGTERM, SIGINT);
     Server server(with_drain_timeout(a_day));
     wait_until_at_rest(server);
@@ -89,7 +89,7 @@ TEST_CASE("a signal ends a server without clients, with 0", "[contract][from-dra
 }
 
 TEST_CASE("idle clients find the end of the file, and keep nobody waiting",
-          "[contract][from-drain]") {
+          "[contract][from-goodbye]") {
     Server server(with_drain_timeout(a_day));
     std::vector<Client> clients = connect_clients(server, 100);
     server.signal(SIGTERM);
@@ -101,7 +101,8 @@ TEST_CASE("idle clients find the end of the file, and keep nobody waiting",
     REQUIRE(server.diagnostics().empty());
 }
 
-TEST_CASE("clients in the accept queue are served before the end", "[contract][from-drain]") {
+TEST_CASE("clients in the accept queue are served before the end",
+          "[contract][from-accept-queue]") {
     Server server(with_drain_timeout(a_day));
     wait_until_at_rest(server);
     server.stop_all();
@@ -122,7 +123,7 @@ TEST_CASE("clients in the accept queue are served before the end", "[contract][f
 }
 
 TEST_CASE("whoever comes while the server ends is served whole or refused, never reset",
-          "[contract][from-drain]") {
+          "[contract][from-accept-queue]") {
     for (int round = 0; round < 3; ++round) {
         Server server(with_drain_timeout(a_day));
         std::atomic<int> served = 0;
@@ -164,7 +165,7 @@ TEST_CASE("whoever comes while the server ends is served whole or refused, never
 }
 
 TEST_CASE("under load, no byte that the server had received before the signal is lost",
-          "[contract][from-drain]") {
+          "[contract][from-goodbye]") {
     Server server(with_drain_timeout(a_day));
     std::vector<Streamer> streamers;
     for (unsigned i = 0; i < 20; ++i) {
@@ -201,7 +202,7 @@ TEST_CASE("under load, no byte that the server had received before the signal is
 }
 
 TEST_CASE("a slow reader has all that the server has received, up to the last byte",
-          "[contract][from-drain]") {
+          "[contract][from-goodbye]") {
     Server server(with_drain_timeout(a_day));
     Client slow(server, {.receive_buffer = 16 * 1024});
     const std::string sent = send_until_server_is_held_back(slow);
@@ -217,7 +218,7 @@ TEST_CASE("a slow reader has all that the server has received, up to the last by
 }
 
 TEST_CASE("a client that does not finish is evicted when the time is over",
-          "[contract][from-drain]") {
+          "[contract][from-stop]") {
     Server server(with_drain_timeout("300"));
     Client greedy(server);
     send_until_server_is_held_back(greedy);
@@ -226,7 +227,7 @@ TEST_CASE("a client that does not finish is evicted when the time is over",
     REQUIRE(server.diagnostics() == "drain: 1 evicted\n");
 }
 
-TEST_CASE("a second signal ends the server at once", "[contract][from-drain]") {
+TEST_CASE("a second signal ends the server at once", "[contract][from-stop]") {
     Server server(with_drain_timeout(a_day));
     Client greedy(server);
     send_until_server_is_held_back(greedy);
@@ -236,7 +237,7 @@ TEST_CASE("a second signal ends the server at once", "[contract][from-drain]") {
     REQUIRE(server.wait_for_exit() == "killed by SIGINT");
 }
 
-TEST_CASE("a signal right after the ready line is not lost", "[contract][from-drain]") {
+TEST_CASE("a signal right after the ready line is not lost", "[contract][from-stop]") {
     for (int i = 0; i < 20; ++i) {
         Server server(with_drain_timeout(a_day));
         server.signal(SIGTERM);
@@ -245,7 +246,7 @@ TEST_CASE("a signal right after the ready line is not lost", "[contract][from-dr
 }
 
 TEST_CASE("without a descriptor for those in the accept queue, the server ends all the same",
-          "[contract][from-drain]") {
+          "[contract][from-accept-queue]") {
     StartSettings settings = with_descriptors_for(3);
     settings.arguments = with_drain_timeout("500").arguments;
     Server server(settings);
@@ -260,7 +261,7 @@ TEST_CASE("without a descriptor for those in the accept queue, the server ends a
 }
 
 TEST_CASE("a drain timeout that cannot be is refused, and the exit code is 2",
-          "[contract][from-drain]") {
+          "[contract][from-stop]") {
     const std::string option = GENERATE("--drain-timeout=0", "--drain-timeout=soon");
     const Run run = run_to_end({.arguments = {"--port", "0", option}});
     REQUIRE(run.exit_status == "exit 2");

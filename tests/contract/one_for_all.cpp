@@ -251,7 +251,7 @@ TEST_CASE("a client that always has more to send does not keep another one waiti
 }
 
 TEST_CASE("a crowd that always has more to send does not keep a quiet client or a newcomer waiting",
-          "[contract][from-io-uring]") {
+          "[contract][from-setup]") {
     // More than a ring has entries (256).
     constexpr std::size_t crowd_size = 600;
     const Server server;

@@ -1,0 +1,186 @@
+// A loop: it knows what the kernel has done, what time it is, and whom to resume.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+
+#include "queue.hpp"
+#include "ring.hpp"
+#include "task.hpp"
+#include "waiter.hpp"
+
+/// Resumes the coroutine whose operation the kernel has completed, or whose time has come: an event
+/// loop on io_uring(7), for one thread.
+class Reactor {
+public:
+    Reactor() = default;
+
+    /// Destroys the tasks that have been started and have not ended, where they are suspended.
+    ~Reactor();
+
+    /// Begins a task that nobody awaits, and owns it until it has ended.
+    void start(Task<> task);
+
+    /// Runs until every task has ended. Throws what one of them has thrown; what is suspended then
+    /// stays so.
+    void run();
+
+    /// `co_await reactor.sleep_for(time)` goes on after the time, or a little later. It needs no
+    /// memory, so it cannot fail.
+    auto sleep_for(std::chrono::milliseconds time);
+
+    /// Gives `waiter` a turn, after all who are to have one already.
+    void give_turn(Waiter& waiter) noexcept { ready_.push(waiter); }
+
+    /// The kernel does what `submission` describes, and then `submission` has a turn.
+    void submit(Submission& submission) noexcept { ring_.add(submission); }
+
+    /// Ends `submission` with -error_number. A result that the kernel has by then wins.
+    void cancel(Submission& submission, int error_number) noexcept {
+        ring_.cancel(submission, error_number, ready_);
+    }
+
+    /// Returns when the kernel does nothing for `submission` any more.
+    void let_go(Submission& submission) noexcept { ring_.let_go(submission, ready_); }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    class Started;
+    class Sleep;
+
+    Started run_to_end(Task<> task);
+    void run_once();
+    std::optional<Clock::duration> time_left() const;
+    void wake_sleepers();
+
+    Ring ring_;
+    Queue<Waiter> ready_;                // who is to have a turn
+    Sleep* sleeping_ = nullptr;          // whose time comes first
+    std::unordered_set<void*> started_;  // the frames of the tasks that have not ended
+    std::exception_ptr failure_;
+};
+
+/// The outermost coroutine of a task that was started: its frame is freed when it ends.
+class Reactor::Started {
+public:
+    class promise_type {
+    public:
+        promise_type(Reactor& reactor, const Task<>&) : reactor_(reactor) {
+            reactor_.started_.insert(frame());
+        }
+        ~promise_type() { reactor_.started_.erase(frame()); }
+
+        Started get_return_object() const noexcept { return {}; }
+        std::suspend_never initial_suspend() const noexcept { return {}; }
+        std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        void unhandled_exception() noexcept { reactor_.failure_ = std::current_exception(); }
+
+    private:
+        void* frame() { return std::coroutine_handle<promise_type>::from_promise(*this).address(); }
+
+        Reactor& reactor_;
+    };
+};
+
+inline Reactor::Started Reactor::run_to_end(Task<> task) {
+    co_await task;
+}
+
+inline void Reactor::start(Task<> task) {
+    run_to_end(std::move(task));
+}
+
+inline Reactor::~Reactor() {
+    while (!started_.empty()) {
+        std::coroutine_handle<>::from_address(*started_.begin()).destroy();
+    }
+}
+
+inline void Reactor::run() {
+    while (!started_.empty() && !failure_) {
+        run_once();
+    }
+    if (failure_) {
+        std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+}
+
+/// Sleeps until something has been completed or a time has come, and gives each coroutine that
+/// waits for it a turn.
+inline void Reactor::run_once() {
+    ring_.submit_and_wait(time_left());
+    ring_.take_completions(ready_);
+    wake_sleepers();
+    Queue<Waiter> round;
+    round.take_all_of(ready_);
+    while (!round.empty()) {
+        round.pop().resume();
+    }
+}
+
+class [[nodiscard]] Reactor::Sleep {
+public:
+    Sleep(Reactor& reactor, std::chrono::milliseconds time)
+        : reactor_(reactor), end_(end_of(time)) {}
+
+    bool await_ready() const noexcept { return false; }
+
+    /// Stands in line behind those whose time comes earlier. The line goes through their frames.
+    void await_suspend(std::coroutine_handle<> frame) noexcept {
+        frame_ = frame;
+        Sleep** place = &reactor_.sleeping_;
+        while (*place && (*place)->end_ <= end_) {
+            place = &(*place)->next_;
+        }
+        next_ = std::exchange(*place, this);
+    }
+
+    void await_resume() const noexcept {}
+
+private:
+    friend class Reactor;
+
+    /// When the time is over. Who sleeps longer than the clock can count, sleeps as long as it can.
+    static Clock::time_point end_of(std::chrono::milliseconds time) {
+        using std::chrono::milliseconds;
+        const Clock::time_point now = Clock::now();
+        const auto longest = std::chrono::floor<milliseconds>(Clock::time_point::max() - now);
+        return now + std::clamp(time, milliseconds{0}, longest);
+    }
+
+    Reactor& reactor_;
+    const Clock::time_point end_;
+    std::coroutine_handle<> frame_;
+    Sleep* next_ = nullptr;
+};
+
+inline auto Reactor::sleep_for(std::chrono::milliseconds time) {
+    return Sleep(*this, time);
+}
+
+/// Gives a turn to each coroutine whose time has come.
+inline void Reactor::wake_sleepers() {
+    const Clock::time_point now = sleeping_ ? Clock::now() : Clock::time_point();
+    while (sleeping_ && sleeping_->end_ <= now) {
+        std::exchange(sleeping_, sleeping_->next_)->frame_.resume();
+    }
+}
+
+/// For how long the thread may sleep; nothing is for ever.
+inline std::optional<Reactor::Clock::duration> Reactor::time_left() const {
+    if (!ready_.empty()) {
+        return Clock::duration::zero();
+    }
+    if (!sleeping_) {
+        return std::nullopt;
+    }
+    // A day at the most: the kernel adds it to its clock, where a sum may have no room.
+    return std::clamp<Clock::duration>(sleeping_->end_ - Clock::now(), Clock::duration::zero(),
+                                       std::chrono::hours{24});
+}

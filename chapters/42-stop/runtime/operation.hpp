@@ -1,0 +1,158 @@
+// System calls that a coroutine can await: no frame of their own, they lie in the coroutine's.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cassert>
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <span>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "deadlines.hpp"
+#include "fd.hpp"
+#include "reactor.hpp"
+#include "ring.hpp"
+#include "waiter.hpp"
+
+class Operation;
+
+/// Where an operation is found while its coroutine is suspended in it: one at a time.
+class Slot {
+public:
+    Slot() = default;
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+
+    /// Has the operation end with ECANCELED, if it has no result before.
+    void cancel() noexcept;
+
+private:
+    friend class Operation;
+
+    Operation* operation_ = nullptr;
+};
+
+/// An operation that the kernel does while the coroutine is suspended.
+class Operation : public Submission {
+public:
+    bool await_ready() const noexcept { return false; }
+
+    void await_suspend(std::coroutine_handle<> frame) noexcept {
+        assert(!slot_.operation_);
+        slot_.operation_ = this;
+        resume_later(frame);
+        reactor_.submit(*this);
+        if (timeout_) {
+            timeout_->add(expiry_, reactor_.now());
+        }
+    }
+
+protected:
+    /// The slot and the descriptor are those of a socket, which outlives the operation. Without a
+    /// timeout the operation may take for ever.
+    Operation(Reactor& reactor, Slot& slot, const Fd& fd, std::span<const char> memory,
+              Timeout* timeout = nullptr)
+        : Submission(memory), reactor_(reactor), slot_(slot), fd_(fd), timeout_(timeout) {}
+
+    /// A coroutine can be destroyed while it is suspended here. The kernel has to let go first.
+    ~Operation() {
+        let_go();
+        if (slot_.operation_ == this) {
+            slot_.operation_ = nullptr;
+        }
+    }
+
+    void let_go() noexcept { reactor_.let_go(*this); }
+
+    int fd() const { return fd_.get(); }
+
+    /// The result as a number of bytes. Throws std::system_error when the operation has failed.
+    std::size_t count(const char* name) const {
+        if (result() < 0) {
+            throw failed_call(-result(), name);
+        }
+        return static_cast<std::size_t>(result());
+    }
+
+private:
+    friend class Slot;
+
+    Reactor& reactor_;
+    Slot& slot_;
+    const Fd& fd_;
+    Timeout* const timeout_;
+    Expiry expiry_{*this};
+};
+
+inline void Slot::cancel() noexcept {
+    if (operation_) {
+        operation_->reactor_.cancel(*operation_, ECANCELED);
+    }
+}
+
+/// What Acceptor::accept() returns.
+class [[nodiscard]] Accept : public Operation {
+public:
+    Accept(Reactor& reactor, Slot& slot, const Fd& listener, Address& address)
+        : Operation(reactor, slot, listener, {}), address_(address) {}
+
+    /// A client that has come, and that the coroutine has not been told of, is nobody's.
+    ~Accept() {
+        let_go();
+        if (!is_taken_ && result() >= 0) {
+            const Fd closed{result()};
+        }
+    }
+
+    int await_resume() {
+        is_taken_ = true;
+        return result();
+    }
+
+private:
+    void describe(io_uring_sqe& entry) override {
+        address_.length = sizeof address_.storage;
+        ::io_uring_prep_accept(&entry, fd(), address_.get(), &address_.length, SOCK_CLOEXEC);
+    }
+
+    Address& address_;
+    bool is_taken_ = false;
+};
+
+/// What Socket::read() returns.
+class [[nodiscard]] Read : public Operation {
+public:
+    Read(Reactor& reactor, Slot& slot, const Fd& client, std::span<char> buffer, Timeout* timeout)
+        : Operation(reactor, slot, client, buffer, timeout), buffer_(buffer) {}
+
+    std::size_t await_resume() const { return count("read"); }
+
+private:
+    void describe(io_uring_sqe& entry) override {
+        ::io_uring_prep_recv(&entry, fd(), buffer_.data(), buffer_.size(), 0);
+    }
+
+    const std::span<char> buffer_;
+};
+
+/// What Socket::send() returns.
+class [[nodiscard]] Send : public Operation {
+public:
+    Send(Reactor& reactor, Slot& slot, const Fd& client, std::span<const char> bytes,
+         Timeout* timeout)
+        : Operation(reactor, slot, client, bytes, timeout), bytes_(bytes) {}
+
+    std::size_t await_resume() const { return count("send"); }
+
+private:
+    // MSG_NOSIGNAL: a client that is gone shall be the error EPIPE here, not the signal SIGPIPE,
+    // which ends the process.
+    void describe(io_uring_sqe& entry) override {
+        ::io_uring_prep_send(&entry, fd(), bytes_.data(), bytes_.size(), MSG_NOSIGNAL);
+    }
+
+    const std::span<const char> bytes_;
+};
