@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -44,7 +43,6 @@
 #include "support/chapter.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
-#include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
@@ -226,29 +224,6 @@ Fragile read_for_ever(Socket& socket) {
     while (true) {
         co_await socket.read(buffer);
     }
-}
-
-/// The listener of a running server, whose accepts fail from now on: another descriptor for it
-/// shuts it down. Skips the test where that is forbidden.
-void break_listener(const Server& server) {
-    const int process = static_cast<int>(::syscall(SYS_pidfd_open, server.pid(), 0));
-    const Fd pidfd{process};
-    for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
-        const int copy =
-            static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), descriptor.number, 0));
-        if (copy == -1) {
-            SKIP("a test may not have a copy of a server's descriptor here: pidfd_getfd(2)");
-        }
-        const Fd fd{copy};
-        int listens = 0;
-        socklen_t size = sizeof listens;
-        if (::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
-            listens != 0) {
-            check(::shutdown(fd.get(), SHUT_RD), "shutdown");
-            return;
-        }
-    }
-    FAIL("the server has no listener");
 }
 
 /// How many of each system call the server makes while ten clients come, each gets an echo, and

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "chapters/scenarios.hpp"
 #include "check.hpp"
 #include "fd.hpp"
 #include "runtime/counted.hpp"
@@ -25,9 +27,10 @@
 #include "runtime/task_group.hpp"
 #include "support/chapter.hpp"
 #include "support/client.hpp"
-#include "support/proc.hpp"
+#include "support/deadline.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 using namespace std::chrono_literals;
 
@@ -79,6 +82,24 @@ Task<> fail(Reactor& reactor) {
     throw std::runtime_error("enough");
 }
 
+/// Ten clients are connected when the accepts begin to fail, and the server ends: whose descriptors
+/// does it close first, "the listener" or "the clients"?
+std::string who_is_closed_first(const Chapter& chapter) {
+    Server server(chapter);
+    const std::vector<Client> clients = connect_clients(server, 10);
+    wait_until_at_rest(server);
+    const SystemCallTrace trace(server, "close");
+    const int listener = break_listener(server);
+    REQUIRE(server.wait_for_exit() == "exit 1");
+    const std::string call = "close(" + std::to_string(listener) + ")";
+    wait_until("the listener is closed", [&] {
+        const std::vector<std::string> lines = trace.lines();
+        return std::any_of(lines.begin(), lines.end(),
+                           [&](const std::string& line) { return line.starts_with(call); });
+    });
+    return trace.lines().front().starts_with(call) ? "the listener" : "the clients";
+}
+
 std::string read_source(const Chapter& chapter, const std::string& name) {
     std::ifstream file(std::filesystem::path(CHAPTERS_FOLDER) / chapter.name / name);
     REQUIRE(file);
@@ -87,8 +108,35 @@ std::string read_source(const Chapter& chapter, const std::string& name) {
 
 }  // namespace
 
-// Before, whoever had been started belonged to the loop, and ended with it or by himself.
-TEST_CASE("group: a part of those who have been started ends, and the others go on", "[why]") {
+TEST_CASE("clients end before the listener that took them in, and ended after it", "[why]") {
+    require_io_uring();
+    require_strace();
+    REQUIRE(who_is_closed_first(chapter_before()) == "the listener");
+    REQUIRE(who_is_closed_first(chapter_under_test()) == "the clients");
+}
+
+TEST_CASE("when the listener is broken the server says so and ends, also for those who were here",
+          "[promise]") {
+    require_io_uring();
+    Server server;
+    {
+        Client visitor(server);
+        REQUIRE(visitor.exchange("hello") == "hello");
+        visitor.half_close();
+        REQUIRE(visitor.receive_to_end().empty());
+    }
+    std::vector<Client> silent = connect_clients(server, 10);
+    Client greedy(server);
+    send_until_server_is_held_back(greedy);
+    break_listener(server);
+    REQUIRE(server.wait_for_exit() == "exit 1");
+    REQUIRE(server.diagnostics() == "error: accept: Invalid argument\n");
+    for (Client& client : silent) {
+        REQUIRE(client.receive_to_end().empty());
+    }
+}
+
+TEST_CASE("group: a part of those who have been started ends, and the others go on", "[promise]") {
     require_io_uring();
     Reactor reactor;
     Connection one;

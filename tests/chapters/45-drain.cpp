@@ -7,6 +7,7 @@
 #include <string>
 
 #include "chapters/scenarios.hpp"
+#include "support/strace.hpp"
 
 namespace {
 

@@ -1,7 +1,9 @@
 #include "chapters/scenarios.hpp"
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -13,6 +15,8 @@
 #include <set>
 #include <system_error>
 
+#include "check.hpp"
+#include "fd.hpp"
 #include "support/deadline.hpp"
 #include "support/proc.hpp"
 #include "support/rest.hpp"
@@ -697,4 +701,26 @@ std::map<std::string, std::vector<std::string>> by_descriptor(
         found[first].push_back(call.substr(0, timeout));
     }
     return found;
+}
+
+int break_listener(const Server& server) {
+    const int process = static_cast<int>(::syscall(SYS_pidfd_open, server.pid(), 0));
+    const Fd pidfd{process};
+    for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
+        const int copy =
+            static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), descriptor.number, 0));
+        if (copy == -1) {
+            SKIP("a test may not have a copy of a server's descriptor here: pidfd_getfd(2)");
+        }
+        const Fd fd{copy};
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        if (::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+            listens != 0) {
+            check(::shutdown(fd.get(), SHUT_RD), "shutdown");
+            return descriptor.number;
+        }
+    }
+    FAIL("the server has no listener");
+    return -1;
 }

@@ -151,3 +151,8 @@ void require_echoes_in_spite_of_false_eagain();
 /// line: "the other client is served", or "the other client waits" when the server has spent a
 /// fifth of a second of processor time on other things meanwhile.
 std::string beside_a_client_that_does_not_read(const Chapter& chapter);
+
+/// The accepts of a running server fail from now on, with EINVAL: another descriptor for its
+/// listener shuts it down. Returns the number of the server's own. Skips the test where that is
+/// forbidden.
+int break_listener(const Server& server);
