@@ -30,6 +30,19 @@ StartSettings with_most(int clients) {
     return {.arguments = {"--port", "0", "--max-clients", std::to_string(clients)}};
 }
 
+/// Two clients are served when another one comes and sends something: it "is served", "waits in the
+/// accept queue", or "has a descriptor and no echo".
+std::string the_third_client(const Server& server) {
+    const std::vector<Client> clients = connect_clients(server, 2);
+    Client third(server);
+    third.send("hello");
+    wait_until_at_rest(server);
+    if (proc::accept_queue_length(server.endpoint()) == 1) {
+        return "waits in the accept queue";
+    }
+    return third.has_input() ? "is served" : "has a descriptor and no echo";
+}
+
 Task<> sleep(Reactor& reactor, std::chrono::milliseconds time, std::string& noted, char name) {
     const Counted local;
     co_await reactor.sleep_for(time);
@@ -53,28 +66,23 @@ Task<> end_after(Reactor& reactor, std::chrono::milliseconds time) {
 
 }  // namespace
 
-TEST_CASE("the client behind the last one of so many waits in the accept queue", "[why]") {
+TEST_CASE("with room for two the third client waits in the accept queue, and was served", "[why]") {
+    require_io_uring();
+    REQUIRE(the_third_client(Server(chapter_before())) == "is served");
+    REQUIRE(the_third_client(Server(with_most(2))) == "waits in the accept queue");
+}
+
+TEST_CASE("who waits in the accept queue is served when one has left", "[promise]") {
     require_io_uring();
     const Server server(with_most(2));
-    Client first(server);
-    Client second(server);
-    REQUIRE(first.exchange("hello") == "hello");
-    REQUIRE(second.exchange("hello") == "hello");
+    std::vector<Client> clients = connect_clients(server, 2);
     Client third(server);
     third.send("hello");
     wait_until_at_rest(server);
-    REQUIRE(proc::accept_queue_length(server.endpoint()) == 1);
-    REQUIRE_FALSE(third.has_input());
     REQUIRE(server.count_clients() == 2);
-    REQUIRE(first.exchange("still there?") == "still there?");
-
-    second.half_close();
+    REQUIRE(clients[0].exchange("still there?") == "still there?");
+    clients[1].half_close();
     REQUIRE(third.receive(5) == "hello");
-
-    // Before, there was no such number.
-    const Server unlimited(chapter_before());
-    std::vector<Client> clients = connect_clients(unlimited, 3);
-    REQUIRE(unlimited.count_clients() == 3);
 }
 
 TEST_CASE("with room for one, a crowd is served one after another", "[promise]") {
@@ -164,6 +172,22 @@ TEST_CASE("below: clear() wakes whoever waits, as an end does", "[promise]") {
     reactor.run();
     REQUIRE(noted == "!");
     REQUIRE(Counted::alive == 0);
+}
+
+TEST_CASE("below: of those who wait each goes on when his number is reached, whoever came first",
+          "[promise]") {
+    require_io_uring();
+    Reactor reactor;
+    std::string noted;
+    TaskGroup group = reactor.group();
+    group.start(sleep(reactor, 1ms, noted, 'a'));
+    group.start(sleep(reactor, 3ms, noted, 'b'));
+    group.start(sleep(reactor, 5ms, noted, 'c'));
+    reactor.start(note_when_below(group, 1, noted, '1'));
+    reactor.start(note_when_below(group, 3, noted, '3'));
+    reactor.start(note_when_below(group, 2, noted, '2'));
+    reactor.run();
+    REQUIRE(noted == "a3b2c1");
 }
 
 TEST_CASE("below: whoever is destroyed while he waits is not woken", "[promise]") {

@@ -31,7 +31,8 @@ public:
     /// How many tasks have not ended.
     std::size_t size() const noexcept { return frames_.size(); }
 
-    /// `co_await group.below(count)` goes on when fewer than `count` tasks have not ended.
+    /// `co_await group.below(count)` goes on when fewer than `count` tasks have not ended. Before
+    /// it has its turn, others may have started some.
     Below below(std::size_t count) noexcept;
 
     /// Ends the tasks that have not ended: they are destroyed where they are suspended.
@@ -74,8 +75,15 @@ inline TaskGroup::Below TaskGroup::below(std::size_t count) noexcept {
 
 /// A task has ended: gives a turn to whoever has waited for it.
 inline void TaskGroup::wake() noexcept {
-    while (!waiting_.empty() && waiting_.first()->await_ready()) {
-        ready_.push(waiting_.pop());
+    Queue<Below> asked;
+    asked.take_all_of(waiting_);
+    while (!asked.empty()) {
+        Below& below = asked.pop();
+        if (below.await_ready()) {
+            ready_.push(below);
+        } else {
+            waiting_.push(below);
+        }
     }
 }
 
