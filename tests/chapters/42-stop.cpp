@@ -139,6 +139,23 @@ TEST_CASE("a stop is not held up by a report that nobody reads", "[promise]") {
     REQUIRE(server.wait_for_exit() == "exit 0");  // "drain: 1 evicted" finds no room.
 }
 
+TEST_CASE("a signal that is ignored when the server starts stays so", "[promise]") {
+    require_io_uring();
+    StartSettings settings = with_drain_timeout(a_day);
+    settings.ignored_signals = {SIGINT};  // As a shell starts what shall live on in the background.
+    Server server(settings);
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    server.signal(SIGINT);
+    wait_until_at_rest(server);
+    Client another(server);
+    REQUIRE(another.exchange("still there?") == "still there?");
+    server.signal(SIGTERM);
+    client.half_close();
+    another.half_close();
+    REQUIRE(server.wait_for_exit() == "exit 0");
+}
+
 TEST_CASE("nobody is accepted any more once the server has been told to stop", "[promise]") {
     require_io_uring();
     Server server(with_drain_timeout(a_day));

@@ -24,9 +24,17 @@ inline sigset_t signal_set(std::initializer_list<int> numbers) {
 }
 
 /// From now on these signals do nothing to this thread, and to those that it starts: they wait to
-/// be read from the descriptor that is returned (signalfd(2)). Throws std::system_error.
+/// be read from the descriptor that is returned (signalfd(2)). Those that are ignored stay so,
+/// since whoever has started the program wants that (nohup(1)). Throws std::system_error.
 inline Fd hold_signals(std::initializer_list<int> numbers) {
-    const sigset_t set = signal_set(numbers);
+    sigset_t set = signal_set(numbers);
+    for (const int number : numbers) {
+        struct sigaction action {};
+        check(::sigaction(number, nullptr, &action), "sigaction");
+        if (action.sa_handler == SIG_IGN) {
+            ::sigdelset(&set, number);
+        }
+    }
     check(::sigprocmask(SIG_BLOCK, &set, nullptr), "sigprocmask");
     return Fd{check(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), "signalfd")};
 }
