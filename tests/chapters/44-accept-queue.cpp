@@ -22,8 +22,10 @@
 #include "runtime/task.hpp"
 #include "support/chapter.hpp"
 #include "support/client.hpp"
+#include "support/deadline.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 namespace {
 
@@ -137,6 +139,25 @@ TEST_CASE("closed queue: whoever waits for a client is told that none will come"
     }(reactor, acceptor));
     reactor.run();
     REQUIRE(results == std::vector<int>{-EAGAIN});
+}
+
+TEST_CASE("nobody gets in between the last accept and the close", "[promise]") {
+    require_io_uring();
+    require_strace();
+    Server server(with_drain_timeout(a_day));
+    wait_until_at_rest(server);
+    // The first close is that of the listener. It waits for half a second.
+    const SystemCallTrace trace(server, "accept4,close", "close:delay_enter=500000");
+    server.signal(SIGTERM);
+    wait_until("the queue is empty", [&] { return trace.count("accept4") == 1; });
+    std::string late = "connected";
+    try {
+        const Client client(server);
+    } catch (const std::system_error& error) {
+        late = error.code().message();
+    }
+    REQUIRE(late == "Connection refused");
+    REQUIRE(server.wait_for_exit() == "exit 0");
 }
 
 TEST_CASE("a client that has connected behind the filter can still send and receive", "[promise]") {

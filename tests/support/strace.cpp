@@ -34,9 +34,12 @@ std::vector<std::string> strace_arguments(const Server& server, const std::strin
     return words;
 }
 
-std::vector<std::string> injecting_arguments(const Server& server, const std::string& fault) {
-    std::vector<std::string> words = strace_arguments(server, fault.substr(0, fault.find(':')));
-    words.insert(words.end(), {"-e", "inject=" + fault});
+std::vector<std::string> injecting_arguments(const Server& server, const std::string& calls,
+                                             const std::string& fault) {
+    std::vector<std::string> words = strace_arguments(server, calls);
+    if (!fault.empty()) {
+        words.insert(words.end(), {"-e", "inject=" + fault});
+    }
     return words;
 }
 
@@ -69,9 +72,10 @@ void wait_until_attached(const Program& strace, const Server& server,
 
 }  // namespace
 
-SystemCallTrace::SystemCallTrace(const Server& server, const std::string& calls)
+SystemCallTrace::SystemCallTrace(const Server& server, const std::string& calls,
+                                 const std::string& fault)
     : before_(switches_at_rest(server)),
-      strace_("strace", {.arguments = strace_arguments(server, calls)}) {
+      strace_("strace", {.arguments = injecting_arguments(server, calls, fault)}) {
     wait_until_attached(strace_, server, before_);
 }
 
@@ -93,7 +97,8 @@ std::size_t SystemCallTrace::count(const std::string& call) const {
 
 FaultInjection::FaultInjection(const Server& server, const std::string& fault)
     : before_(switches_at_rest(server)),
-      strace_("strace", {.arguments = injecting_arguments(server, fault)}) {
+      strace_("strace",
+              {.arguments = injecting_arguments(server, fault.substr(0, fault.find(':')), fault)}) {
     wait_until_attached(strace_, server, before_);
 }
 

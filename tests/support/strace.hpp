@@ -18,11 +18,12 @@ void require_strace();
 
 /// While it lives, strace notes system calls of the server.
 ///
-/// Which ones is written as strace wants it: "read,recvfrom". Throws TimedOut when strace cannot
-/// attach; call require_strace() first.
+/// Which ones is written as strace wants it: "read,recvfrom". So is what is done to one of them:
+/// "close:delay_enter=500000" has each close wait for half a second. Throws TimedOut when strace
+/// cannot attach; call require_strace() first.
 class SystemCallTrace {
 public:
-    SystemCallTrace(const Server& server, const std::string& calls);
+    SystemCallTrace(const Server& server, const std::string& calls, const std::string& fault = "");
 
     /// The calls so far, one a line, as strace prints them: `read(5, "hello", 65536) = 5`. A call
     /// that has not returned yet has no result. For a server with one thread.
