@@ -1,6 +1,5 @@
 // Chapter 38: an operation in flight can be cancelled, and a result wins over the request.
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <netinet/in.h>
@@ -35,6 +34,7 @@
 #include "chapters/scenarios.hpp"
 #include "check.hpp"
 #include "fd.hpp"
+#include "runtime/fake_ring.hpp"
 #include "runtime/operation.hpp"
 #include "runtime/pair.hpp"
 #include "runtime/reactor.hpp"
@@ -49,20 +49,6 @@
 
 using Catch::Matchers::ContainsSubstring;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// How the rings of this program are made; as the server makes them where it says nothing.
-std::optional<unsigned> ring_flags;
-
-}  // namespace
-
-// In the place of the library's: so a ring as an older kernel has it can be had.
-int io_uring_queue_init(unsigned entries, io_uring* ring, unsigned flags) {
-    static auto* const original =
-        reinterpret_cast<decltype(&io_uring_queue_init)>(::dlsym(RTLD_NEXT, "io_uring_queue_init"));
-    return original(entries, ring, ring_flags.value_or(flags));
-}
 
 namespace {
 
