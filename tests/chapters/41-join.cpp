@@ -2,17 +2,21 @@
 
 #include <signal.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "chapters/scenarios.hpp"
 #include "runtime/counted.hpp"
+#include "runtime/pair.hpp"
 #include "runtime/reactor.hpp"
+#include "runtime/socket.hpp"
 #include "runtime/task.hpp"
 #include "runtime/task_group.hpp"
 #include "support/chapter.hpp"
@@ -47,6 +51,26 @@ Task<> sleep(Reactor& reactor, std::chrono::milliseconds time, std::string& note
     const Counted local;
     co_await reactor.sleep_for(time);
     noted += name;
+}
+
+/// Ends when a byte comes on a connection of its own, and notes its name.
+Task<> end_when_told(Reactor& reactor, Pair& pair, std::string& noted, char name) {
+    const Counted local;
+    Socket socket(reactor, std::move(pair.ours));
+    std::array<char, 1> byte{};
+    co_await socket.read(byte);
+    noted += name;
+}
+
+/// Has one after the other end, and waits each time until so much has been noted.
+Task<> tell_in_turn(Reactor& reactor, std::vector<Pair>& pairs, std::vector<std::size_t> sizes,
+                    const std::string& noted) {
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        say(pairs[i].theirs, "x");
+        for (int round = 0; round < 1000 && noted.size() < sizes[i]; ++round) {
+            co_await reactor.sleep_for(1ms);
+        }
+    }
 }
 
 Task<> note_when_below(TaskGroup& group, std::size_t count, std::string& noted, char name) {
@@ -134,13 +158,15 @@ TEST_CASE("below: with as many as that it waits, and goes on when one has ended"
     require_io_uring();
     Reactor reactor;
     std::string noted;
+    std::vector<Pair> pairs(2);
     TaskGroup group = reactor.group();
-    group.start(sleep(reactor, 1ms, noted, 'a'));
-    group.start(sleep(reactor, 3ms, noted, 'b'));
+    group.start(end_when_told(reactor, pairs[0], noted, 'a'));
+    group.start(end_when_told(reactor, pairs[1], noted, 'b'));
     reactor.start(note_when_below(group, 3, noted, '3'));
     REQUIRE(noted == "3");  // Two are fewer than three: nobody waits.
     reactor.start(note_when_below(group, 2, noted, '2'));
     reactor.start(note_when_below(group, 1, noted, '1'));
+    reactor.start(tell_in_turn(reactor, pairs, {3, 5}, noted));
     reactor.run();
     REQUIRE(noted == "3a2b1");
 }
@@ -179,13 +205,15 @@ TEST_CASE("below: of those who wait each goes on when his number is reached, who
     require_io_uring();
     Reactor reactor;
     std::string noted;
+    std::vector<Pair> pairs(3);
     TaskGroup group = reactor.group();
-    group.start(sleep(reactor, 1ms, noted, 'a'));
-    group.start(sleep(reactor, 3ms, noted, 'b'));
-    group.start(sleep(reactor, 5ms, noted, 'c'));
+    group.start(end_when_told(reactor, pairs[0], noted, 'a'));
+    group.start(end_when_told(reactor, pairs[1], noted, 'b'));
+    group.start(end_when_told(reactor, pairs[2], noted, 'c'));
     reactor.start(note_when_below(group, 1, noted, '1'));
     reactor.start(note_when_below(group, 3, noted, '3'));
     reactor.start(note_when_below(group, 2, noted, '2'));
+    reactor.start(tell_in_turn(reactor, pairs, {2, 4, 6}, noted));
     reactor.run();
     REQUIRE(noted == "a3b2c1");
 }
@@ -194,15 +222,17 @@ TEST_CASE("below: whoever is destroyed while he waits is not woken", "[promise]"
     require_io_uring();
     Reactor reactor;
     std::string noted;
+    std::vector<Pair> pairs(1);
     TaskGroup group = reactor.group();
+    group.start(end_when_told(reactor, pairs[0], noted, 'a'));
     {
         TaskGroup waiting = reactor.group();
-        group.start(sleep(reactor, 5ms, noted, 'a'));
         waiting.start(note_when_below(group, 1, noted, '!'));
-        reactor.start(end_after(reactor, 1ms));
-        reactor.run();
+        REQUIRE(waiting.size() == 1);
     }
-    reactor.start(end_after(reactor, 10ms));
+    reactor.start(tell_in_turn(reactor, pairs, {1}, noted));
+    reactor.run();
+    reactor.start(end_after(reactor, 1ms));  // A round more, for whoever would be woken.
     reactor.run();
     REQUIRE(noted == "a");
 }

@@ -43,11 +43,6 @@ Task<> note_signals(Reactor& reactor, Fd fd, int count, std::vector<int>& caught
     }
 }
 
-Task<> raise_later(Reactor& reactor, int number) {
-    co_await reactor.sleep_for(1ms);
-    ::kill(::getpid(), number);
-}
-
 Task<> end_after(Reactor& reactor, std::chrono::milliseconds time) {
     co_await reactor.sleep_for(time);
 }
@@ -182,11 +177,14 @@ TEST_CASE("signals: one is awaited, and does nothing else", "[promise]") {
     Reactor reactor;
     std::vector<int> caught;
     reactor.start(note_signals(reactor, hold_signals({SIGUSR1, SIGUSR2}), 2, caught));
-    reactor.start(raise_later(reactor, SIGUSR2));
-    reactor.start([](Reactor& loop) -> Task<> {
-        co_await loop.sleep_for(5ms);
+    reactor.start([](Reactor& loop, const std::vector<int>& so_far) -> Task<> {
+        co_await loop.sleep_for(1ms);
+        ::kill(::getpid(), SIGUSR2);
+        for (int round = 0; round < 1000 && so_far.empty(); ++round) {
+            co_await loop.sleep_for(1ms);
+        }
         ::kill(::getpid(), SIGUSR1);
-    }(reactor));
+    }(reactor, caught));
     reactor.run();
     release_signals({SIGUSR1, SIGUSR2});
     REQUIRE(caught == std::vector<int>{SIGUSR2, SIGUSR1});
