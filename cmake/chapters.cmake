@@ -86,7 +86,9 @@ endfunction()
 #   TAG              tests with this tag are for chapters that have it:
 #     own-echo         the server does the echo itself, and no other program
 #     sleeps           it sleeps when nobody wants anything
-#     system-calls     it accepts, reads and sends by system calls: strace sees them, and can make them fail
+#     accept-calls     it accepts by system calls: strace sees them, and can make them fail
+#     read-calls       so it reads
+#     send-calls       so it sends
 #   threads          it has threads: its tests run under the thread sanitizer, too, with the label `threads`
 #
 # (tools/learn/chapters.sh reads the same declarations: sources first, on the line of the bracket, then SIDE_ROAD.)

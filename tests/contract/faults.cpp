@@ -150,11 +150,11 @@ TEST_CASE("a client that leaves in good order is not reported", "[contract][from
     REQUIRE(server.diagnostics().empty());
 }
 
-TEST_CASE("a call that a signal interrupts is made again",
-          "[contract][from-robust][own-echo][system-calls]") {
+namespace {
+
+/// Clients come, each with an echo, until three of the calls have been interrupted.
+void require_made_again(const std::string& calls) {
     require_strace();
-    const std::string calls = GENERATE(accepting, receiving, sending);
-    CAPTURE(calls);
     const Server server;
     const FaultInjection interrupted(server, calls + ":error=EINTR:when=1+2");
     wait_until("three calls have been interrupted", [&] {
@@ -165,6 +165,23 @@ TEST_CASE("a call that a signal interrupts is made again",
         return interrupted.count() >= 3;
     });
     REQUIRE(server.diagnostics().empty());
+}
+
+}  // namespace
+
+TEST_CASE("an accept that a signal interrupts is made again",
+          "[contract][from-robust][own-echo][accept-calls]") {
+    require_made_again(accepting);
+}
+
+TEST_CASE("a read that a signal interrupts is made again",
+          "[contract][from-robust][own-echo][read-calls]") {
+    require_made_again(receiving);
+}
+
+TEST_CASE("a send that a signal interrupts is made again",
+          "[contract][from-robust][own-echo][send-calls]") {
+    require_made_again(sending);
 }
 
 TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-select]") {
@@ -178,16 +195,13 @@ TEST_CASE("a wait that a signal interrupts is begun again", "[contract][from-sel
     REQUIRE(server.diagnostics().empty());
 }
 
-TEST_CASE("whatever a client's connection fails with ends that client alone",
-          "[contract][from-robust][own-echo][system-calls]") {
+namespace {
+
+/// The first of the calls fails with this error, and the client of whom that is told is reported
+/// with these words.
+void require_end_of_one_client(const std::string& calls, const std::string& error,
+                               const std::string& words) {
     require_strace();
-    const auto [calls, error, words] = GENERATE(table<std::string, std::string, std::string>({
-        {receiving, "ECONNRESET", "Connection reset by peer"},
-        {receiving, "ETIMEDOUT", "Connection timed out"},
-        {receiving, "EHOSTUNREACH", "No route to host"},
-        {sending, "EPIPE", "Broken pipe"},
-        {sending, "ETIMEDOUT", "Connection timed out"},
-    }));
     CAPTURE(calls, error);
     const Server server;
     {
@@ -202,8 +216,29 @@ TEST_CASE("whatever a client's connection fails with ends that client alone",
     require_echo(server);
 }
 
+}  // namespace
+
+TEST_CASE("whatever the read of a client fails with ends that client alone",
+          "[contract][from-robust][own-echo][read-calls]") {
+    const auto [error, words] = GENERATE(table<std::string, std::string>({
+        {"ECONNRESET", "Connection reset by peer"},
+        {"ETIMEDOUT", "Connection timed out"},
+        {"EHOSTUNREACH", "No route to host"},
+    }));
+    require_end_of_one_client(receiving, error, words);
+}
+
+TEST_CASE("whatever the send to a client fails with ends that client alone",
+          "[contract][from-robust][own-echo][send-calls]") {
+    const auto [error, words] = GENERATE(table<std::string, std::string>({
+        {"EPIPE", "Broken pipe"},
+        {"ETIMEDOUT", "Connection timed out"},
+    }));
+    require_end_of_one_client(sending, error, words);
+}
+
 TEST_CASE("a connection that fails before it is accepted does not stop the server",
-          "[contract][from-robust][system-calls]") {
+          "[contract][from-robust][accept-calls]") {
     require_strace();
     const std::string error =
         GENERATE("ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",
@@ -218,7 +253,7 @@ TEST_CASE("a connection that fails before it is accepted does not stop the serve
 }
 
 TEST_CASE("a shortage while accepting is said once, and the client is served later",
-          "[contract][from-robust][system-calls]") {
+          "[contract][from-robust][accept-calls]") {
     require_strace();
     const auto [error, words] = GENERATE(table<std::string, std::string>({
         {"EMFILE", "Too many open files"},
@@ -279,7 +314,7 @@ TEST_CASE("a server whose stderr nobody reads any more lives on", "[contract][wi
 }
 
 TEST_CASE("a shortage that comes again after a client was served is said again",
-          "[contract][from-nonblocking][system-calls]") {
+          "[contract][from-nonblocking][accept-calls]") {
     require_strace();
     const Server server;
     for (std::size_t times = 1; times <= 2; ++times) {

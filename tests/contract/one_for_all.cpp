@@ -208,7 +208,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a client that always has more to send does not keep another one waiting",
-          "[contract][from-nonblocking][system-calls]") {
+          "[contract][from-nonblocking][read-calls]") {
     require_strace();
     const Server server;
     std::vector<std::string> reads;
@@ -444,7 +444,7 @@ TEST_CASE("as many clients as epoll tells of at once, and nobody else, are all a
 }
 
 TEST_CASE("when epoll has told of as many as were asked for, it is asked for more before any turn",
-          "[contract][from-epoll-edge][system-calls]") {
+          "[contract][from-epoll-edge][read-calls]") {
     require_strace();
     const Server server;
     std::vector<Client> clients = connect_clients(server, 70);

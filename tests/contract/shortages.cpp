@@ -98,7 +98,7 @@ TEST_CASE("an allocation that fails when a client comes costs that client at the
 }
 
 TEST_CASE("as long as accept() may not be called, a server neither ends nor spins",
-          "[contract][from-robust][system-calls][sleeps]") {
+          "[contract][from-robust][accept-calls][sleeps]") {
     require_strace();
     const Server server;
     const FaultInjection forbidden(server, accepting + ":error=EPERM");
@@ -109,7 +109,7 @@ TEST_CASE("as long as accept() may not be called, a server neither ends nor spin
 }
 
 TEST_CASE("connections that fail again and again as they are accepted keep no other client waiting",
-          "[contract][from-nonblocking][system-calls]") {
+          "[contract][from-nonblocking][accept-calls]") {
     require_strace();
     const Server server;
     Client client(server);
@@ -140,7 +140,7 @@ void let_waiting_fail(const Server& server) {
 }  // namespace
 
 TEST_CASE("when memory was short, and is short again after other clients, it is said again",
-          "[contract][from-result][system-calls]") {
+          "[contract][from-result][accept-calls]") {
     require_failing_allocations();
     const Server server({.allocations_can_fail = true});
     for (int i = 0; i < 2; ++i) {
@@ -152,7 +152,7 @@ TEST_CASE("when memory was short, and is short again after other clients, it is 
 
 TEST_CASE(
     "without memory to wait for the next client the server waits a while before it tries again",
-    "[contract][from-result][system-calls]") {
+    "[contract][from-result][accept-calls]") {
     require_strace();
     require_failing_allocations();
     const Server server({.allocations_can_fail = true});
