@@ -15,6 +15,8 @@ class Acceptor {
 public:
     /// Takes over the listener.
     Acceptor(Reactor& reactor, Fd listener) : reactor_(reactor), listener_(std::move(listener)) {}
+    Acceptor(const Acceptor&) = delete;
+    Acceptor& operator=(const Acceptor&) = delete;
 
     const Fd& fd() const { return listener_; }
 

@@ -14,6 +14,8 @@ class Acceptor {
 public:
     /// Takes over the listener.
     Acceptor(Reactor& reactor, Fd listener) : reactor_(reactor), listener_(std::move(listener)) {}
+    Acceptor(const Acceptor&) = delete;
+    Acceptor& operator=(const Acceptor&) = delete;
 
     const Fd& fd() const { return listener_; }
 
@@ -31,6 +33,8 @@ class Socket {
 public:
     /// Takes over a descriptor from Acceptor::accept().
     Socket(Reactor& reactor, Fd client) : reactor_(reactor), client_(std::move(client)) {}
+    Socket(const Socket&) = delete;
+    Socket& operator=(const Socket&) = delete;
 
     /// `co_await socket.read(buffer)`: how many bytes have come, at most buffer.size(); 0 is the
     /// end of the file. Throws std::system_error.
