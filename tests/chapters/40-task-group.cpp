@@ -235,6 +235,24 @@ TEST_CASE("group: what a task throws, run() throws", "[promise]") {
     REQUIRE(noted.empty());
 }
 
+TEST_CASE("loop: its tasks end before the ring, the queue and the sleepers that they use",
+          "[promise]") {
+    require_io_uring();
+    Connection connection;
+    std::string noted;
+    {
+        Reactor reactor;
+        reactor.start(read_for_ever(reactor, std::move(connection.ours), noted));
+        reactor.start(sleep(reactor, 1h, noted, "awake"));
+        reactor.start(fail(reactor));
+        REQUIRE_THROWS_AS(reactor.run(), std::runtime_error);
+        REQUIRE(Counted::alive == 2);
+    }
+    REQUIRE(Counted::alive == 0);
+    REQUIRE(connection.has_ended());
+    REQUIRE(noted.empty());
+}
+
 TEST_CASE("group: a group in a task of another group ends with it", "[promise]") {
     require_io_uring();
     Reactor reactor;

@@ -177,13 +177,33 @@ TEST_CASE("below: whoever waits is woken in his own turn, and never in that of a
     Reactor reactor;
     std::string noted;
     TaskGroup group = reactor.group();
-    group.start([](Reactor& loop, std::string& notes) -> Task<> {
-        co_await loop.sleep_for(1ms);
-        notes += "end,";
-    }(reactor, noted));
-    reactor.start(note_when_below(group, 1, noted, '!'));
+    group.start(sleep(reactor, 1h, noted, 'a'));
+    group.start(sleep(reactor, 1h, noted, 'b'));
+    TaskGroup waiting = reactor.group();
+    waiting.start([](TaskGroup& tasks, std::string& notes) -> Task<> {
+        co_await tasks.below(2);
+        notes += std::to_string(tasks.size());
+    }(group, noted));
+    // The number is reached between the ends of the two.
+    reactor.start(clear_later(reactor, group));
     reactor.run();
-    REQUIRE(noted == "end,!");
+    reactor.start(end_after(reactor, 1ms));
+    reactor.run();
+    REQUIRE(noted == "0");
+}
+
+TEST_CASE("below: of those who wait for the same number all go on, in their order", "[promise]") {
+    require_io_uring();
+    Reactor reactor;
+    std::string noted;
+    TaskGroup group = reactor.group();
+    group.start(sleep(reactor, 1h, noted, 'a'));
+    for (const char name : {'1', '2', '3'}) {
+        reactor.start(note_when_below(group, 1, noted, name));
+    }
+    reactor.start(clear_later(reactor, group));
+    reactor.run();
+    REQUIRE(noted == "123");
 }
 
 TEST_CASE("below: clear() wakes whoever waits, as an end does", "[promise]") {
