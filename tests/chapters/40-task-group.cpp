@@ -284,6 +284,12 @@ TEST_CASE("the operations and the ring are the same to the byte as before", "[pr
 
 TEST_CASE("as many clients are served as come", "[limit]") {
     require_io_uring();
+    const Server server;
+    std::vector<Client> clients = connect_clients(server, 200);
+    for (Client& client : clients) {
+        REQUIRE(client.exchange("still there?") == "still there?");
+    }
+    // Nor can anybody ask for fewer.
     const Run run = run_to_end({.arguments = {"--port", "0", "--max-clients", "10"}});
     REQUIRE(run.exit_status == "exit 2");
 }

@@ -257,6 +257,23 @@ TEST_CASE("below: whoever is destroyed while he waits is not woken", "[promise]"
     REQUIRE(noted == "a");
 }
 
+TEST_CASE("below: whoever is destroyed between being woken and his turn is not resumed",
+          "[promise]") {
+    require_io_uring();
+    Reactor reactor;
+    std::string noted;
+    TaskGroup group = reactor.group();
+    {
+        TaskGroup waiting = reactor.group();
+        group.start(sleep(reactor, 1h, noted, 'a'));
+        waiting.start(note_when_below(group, 1, noted, '!'));
+        group.clear();
+    }
+    reactor.start(end_after(reactor, 1ms));
+    reactor.run();
+    REQUIRE(noted.empty());
+}
+
 TEST_CASE("below: the group ends before those who wait for it", "[promise]") {
     require_io_uring();
     Reactor reactor;

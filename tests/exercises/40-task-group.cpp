@@ -16,7 +16,7 @@ TEST_CASE("with --closing-time all who are here are sent home each time, and new
     for (int day = 0; day < 3; ++day) {
         Client guest(server);
         Client greedy(server);
-        greedy.send_some(std::string(64 * 1024, '.'));  // It never takes its echo.
+        send_until_server_is_held_back(greedy);  // It never takes its echo.
         REQUIRE(guest.receive_to_end().empty());
         wait_until("everybody has been sent home", [&] { return server.count_clients() == 0; });
     }
