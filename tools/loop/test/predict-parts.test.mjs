@@ -150,7 +150,7 @@ test('of a FIN no line is shown where a process that has forked sends it', () =>
 });
 
 test('where a ring is used, the operation takes the place of the call', () => {
-  const ring = chapterNamed('io-uring');
+  const ring = chapterNamed('setup');
   assert.match(codeOf(ring, undefined, ['accept4'])[0].text, /::io_uring_prep_(multishot_)?accept/);
   assert.match(codeOf(ring, undefined, ['io_uring_enter'])[0].text, /::io_uring_submit/);
   assert.deepEqual(codeOf(fork, robust, ['read'], { isAbsent: true }), []);

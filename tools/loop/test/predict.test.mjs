@@ -15,7 +15,7 @@ import { makeTraceQuestions } from '../predict/trace-questions.mjs';
 import { Progress } from '../progress.mjs';
 import { assertSound, chapterNamed, chapters, makeRoot, readRecordedStory, removeRoot, root, runPredict } from './predict-support.mjs';
 
-const [first, second, fork, prefork, signals, epoll, edge, ring] = ['iterative', 'robust', 'fork', 'prefork', 'signal-driven', 'epoll', 'epoll-edge', 'io-uring'].map(chapterNamed);
+const [first, second, fork, prefork, signals, epoll, edge, ring] = ['iterative', 'robust', 'fork', 'prefork', 'signal-driven', 'epoll', 'epoll-edge', 'setup'].map(chapterNamed);
 const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 const canCapture = spawnSync('tcpdump', ['-i', 'lo', '-d']).status === 0;
 
