@@ -1,6 +1,6 @@
 // What a coroutine costs, apart from any network: an operation that does nothing (IORING_OP_NOP),
 // again and again, as a bare loop over the ring, with a callback, awaited, and inside a Task. All
-// of it on the engine of `io-uring`, or on a ring that is made as its own is.
+// of it on the engine of `drain`, or on a ring that is made as its own is.
 
 #include <liburing.h>
 
@@ -13,6 +13,7 @@
 #include <cxxopts.hpp>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -101,12 +102,14 @@ void callbacks(BareRing& ring, unsigned at_once) {
 
 class Nop : public Operation {
 public:
-    explicit Nop(IoContext& io) : Operation(io) {}
+    explicit Nop(IoContext& io) : Operation(io, pending_, std::nullopt, {}) {}
 
     int await_resume() const { return result(); }
 
 private:
     void describe(io_uring_sqe& entry) override { ::io_uring_prep_nop(&entry); }
+
+    Operation* pending_ = nullptr;
 };
 
 Task<> await_nops(IoContext& io, unsigned count) {
