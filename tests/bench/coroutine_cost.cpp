@@ -24,9 +24,10 @@
 #include "bench/json.hpp"
 #include "bench/measured_server.hpp"
 #include "bench/statistics.hpp"
-#include "io.hpp"
-#include "ring.hpp"
-#include "task.hpp"
+#include "runtime/reactor.hpp"
+#include "runtime/ring.hpp"
+#include "runtime/ring_setup.hpp"
+#include "runtime/task.hpp"
 
 namespace {
 
@@ -41,7 +42,7 @@ struct Settings {
 /// A ring without an engine.
 class BareRing {
 public:
-    BareRing() { make_ring(256, ring_); }
+    BareRing() { set_up_ring(256, ring_); }
     ~BareRing() { ::io_uring_queue_exit(&ring_); }
     BareRing(const BareRing&) = delete;
     BareRing& operator=(const BareRing&) = delete;
@@ -100,39 +101,48 @@ void callbacks(BareRing& ring, unsigned at_once) {
     }
 }
 
-class Nop : public Operation {
+/// An operation that does nothing.
+class Nop : public Submission {
 public:
-    explicit Nop(IoContext& io) : Operation(io, pending_, std::nullopt, {}) {}
+    explicit Nop(Reactor& reactor) : Submission({}), reactor_(reactor) {}
+    ~Nop() { reactor_.let_go(*this); }
 
-    int await_resume() const { return result(); }
+    bool await_ready() const noexcept { return false; }
+
+    void await_suspend(std::coroutine_handle<> frame) noexcept {
+        resume_later(frame);
+        reactor_.submit(*this);
+    }
+
+    int await_resume() const noexcept { return result(); }
 
 private:
     void describe(io_uring_sqe& entry) override { ::io_uring_prep_nop(&entry); }
 
-    Operation* pending_ = nullptr;
+    Reactor& reactor_;
 };
 
-Task<> await_nops(IoContext& io, unsigned count) {
+Task<> await_nops(Reactor& reactor, unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
-        co_await Nop(io);
+        co_await Nop(reactor);
     }
 }
 
-Task<int> nop(IoContext& io) {
-    co_return co_await Nop(io);
+Task<int> nop(Reactor& reactor) {
+    co_return co_await Nop(reactor);
 }
 
-Task<> await_tasks(IoContext& io, unsigned count) {
+Task<> await_tasks(Reactor& reactor, unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
-        co_await nop(io);
+        co_await nop(reactor);
     }
 }
 
-void coroutines(IoContext& io, unsigned at_once, Task<> (*work)(IoContext&, unsigned)) {
+void coroutines(Reactor& reactor, unsigned at_once, Task<> (*work)(Reactor&, unsigned)) {
     for (unsigned i = 0; i < at_once; ++i) {
-        io.start(work(io, operations / at_once));
+        reactor.start(work(reactor, operations / at_once));
     }
-    io.run();
+    reactor.run();
 }
 
 /// Nanoseconds for each operation.
@@ -152,7 +162,7 @@ struct Figures {
 
 std::vector<Figures> compare(unsigned at_once, const Settings& settings) {
     BareRing ring;
-    IoContext io;
+    Reactor reactor;
     struct Contender {
         const char* name;
         std::function<void()> work;
@@ -161,8 +171,8 @@ std::vector<Figures> compare(unsigned at_once, const Settings& settings) {
     std::array<Contender, 4> contenders{{
         {"bare loop", [&] { bare_loop(ring, at_once); }},
         {"callback", [&] { callbacks(ring, at_once); }},
-        {"awaiter", [&] { coroutines(io, at_once, await_nops); }},
-        {"Task", [&] { coroutines(io, at_once, await_tasks); }},
+        {"awaiter", [&] { coroutines(reactor, at_once, await_nops); }},
+        {"Task", [&] { coroutines(reactor, at_once, await_tasks); }},
     }};
     // In turns, so that whatever slows the machine down for a while slows down all of them.
     for (int i = 0; i < settings.measurements; ++i) {

@@ -625,11 +625,12 @@ std::string entries_for_ten_echoes(const Chapter& chapter) {
             entries += std::stoi(match[1]);
         }
     }
-    // The first wait has begun before strace came.
-    if (entries == 10) {
-        return "one for each echo";
-    }
-    return entries >= 19 && entries <= 21 ? "two for each echo" : std::to_string(entries);
+    // What the first wait is for was handed over before strace came; and once more at the end.
+    const int each = (entries + 1) / 10;
+    const std::vector<std::string> words{"no", "one", "two", "three"};
+    return std::abs(entries - 10 * each) <= 1 && each < 4
+               ? words[static_cast<std::size_t>(each)] + " for each echo"
+               : std::to_string(entries);
 }
 
 std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options) {

@@ -1,4 +1,4 @@
-// From `multishot` on all clients share a few buffers, and none waits with one in its hands.
+// From `buffer-ring` on all clients share a few buffers, and none waits with one in its hands.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -26,7 +26,7 @@ StartSettings with_buffers(int count) {
 }  // namespace
 
 TEST_CASE("twice as many stalled readers as buffers keep no active client waiting",
-          "[contract][from-multishot]") {
+          "[contract][from-buffer-ring]") {
     const Server server(with_buffers(4));
     std::vector<Client> stalled;
     std::vector<std::string> sent;
@@ -51,7 +51,7 @@ TEST_CASE("twice as many stalled readers as buffers keep no active client waitin
     }
 }
 
-TEST_CASE("many clients share one buffer, and all have their bytes", "[contract][from-multishot]") {
+TEST_CASE("many clients share one buffer, and all have their bytes", "[contract][from-buffer-ring]") {
     const int buffers = GENERATE(1, 3);
     CAPTURE(buffers);
     const Server server(with_buffers(buffers));
@@ -72,7 +72,7 @@ TEST_CASE("many clients share one buffer, and all have their bytes", "[contract]
 }
 
 TEST_CASE("with one buffer, a client that always sends does not keep the others waiting",
-          "[contract][from-multishot]") {
+          "[contract][from-buffer-ring]") {
     const Server server(with_buffers(1));
     Client busy(server, {.receive_buffer = 4 * 1024 * 1024, .send_buffer = 4 * 1024 * 1024});
     std::vector<Client> quiet = connect_clients(server, 5);
@@ -94,7 +94,7 @@ TEST_CASE("with one buffer, a client that always sends does not keep the others 
 }
 
 TEST_CASE("a number of buffers that cannot be is refused, and the exit code is 2",
-          "[contract][from-multishot]") {
+          "[contract][from-buffer-ring]") {
     const std::string option = GENERATE("--buffers=0", "--buffers=32769", "--buffers=some");
     const Run run = run_to_end({.arguments = {"--port", "0", option}});
     REQUIRE(run.exit_status == "exit 2");

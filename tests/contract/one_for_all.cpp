@@ -399,7 +399,7 @@ TEST_CASE("ten thousand clients are served at once", "[contract][wire][from-epol
 
 TEST_CASE(
     "without memory for one more client, those who are there are served, and the next one later",
-    "[contract][from-result]") {
+    "[contract][keeps-memory]") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     SKIP("a sanitizer has no answer to a shortage of memory but to end the program");
 #endif

@@ -4,6 +4,7 @@
 #include <liburing.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,10 @@
 
 /// How the rings of this program are made; as the runtime makes them where it says nothing.
 inline std::optional<unsigned> ring_flags;
+
+/// How often `new` has been called so far, and how many of the next calls fail.
+inline std::atomic<int> allocations_so_far = 0;
+inline std::atomic<int> allocations_to_fail = 0;
 
 /// While it lives, rings that are made are this one: liburing's functions that would call the
 /// kernel come here (operations.cpp). What is handed over is noted, and the test says what comes of
@@ -40,7 +45,8 @@ public:
     /// How many operations of this kind are in flight.
     std::size_t count(io_uring_op operation) const;
 
-    /// The operation with this user data is done, and comes to `result`.
+    /// The operation with this user data is done, and comes to `result`. Where it was to take a
+    /// buffer, and bytes have come, it has taken the first of those that are provided.
     void complete(std::uint64_t data, int result);
 
     /// The oldest operation of this kind is done, and comes to `result`.
@@ -48,8 +54,15 @@ public:
         complete(find(operation).user_data, result);
     }
 
+    /// Whether a descriptor has something to read as soon as it is asked for.
+    bool polls_are_ready = true;
+
+    /// How many buffers are provided, and have not been taken.
+    unsigned buffers() const;
+
     // What the library's functions do.
     void set_up(unsigned entries, io_uring& ring);
+    void provide(const io_uring_buf_reg& buffers);
     int submit();
     int submit_and_wait(unsigned count);
 
@@ -65,6 +78,9 @@ private:
     unsigned cq_tail_ = 0;
     unsigned sq_flags_ = 0;
     unsigned cq_flags_ = 0;
+    io_uring_buf_ring* buffers_ = nullptr;
+    unsigned buffer_places_ = 0;
+    std::uint16_t buffers_head_ = 0;
     std::array<io_uring_sqe, most> entries_{};
     std::array<io_uring_cqe, most> completions_{};
 };

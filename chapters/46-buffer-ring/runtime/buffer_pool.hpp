@@ -42,8 +42,8 @@ class BufferPool {
 public:
     static constexpr std::uint16_t group = 0;  ///< the number by which entries name the pool
 
-    /// Provides `count` buffers of `size` bytes to the ring, which must end before the memory does.
-    /// Throws std::runtime_error, which says what to do.
+    /// Provides `count` buffers of `size` bytes to the ring. When the pool ends, nothing may be in
+    /// flight that takes from it. Throws std::runtime_error, which says what to do.
     BufferPool(Ring& ring, unsigned count, std::size_t size);
     BufferPool(const BufferPool&) = delete;
     BufferPool& operator=(const BufferPool&) = delete;

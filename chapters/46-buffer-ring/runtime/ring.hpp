@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <stdexcept>
 
 #include "check.hpp"
 #include "program.hpp"
@@ -172,7 +173,12 @@ inline void Ring::provide(void* queue, unsigned count, std::uint16_t group) {
     place.ring_addr = reinterpret_cast<std::uintptr_t>(queue);
     place.ring_entries = count;
     place.bgid = group;
-    if (const int result = ::io_uring_register_buf_ring(&ring_, &place, 0); result < 0) {
+    const int result = ::io_uring_register_buf_ring(&ring_, &place, 0);
+    if (result == -EINVAL) {
+        throw std::runtime_error(
+            "io_uring_register: this kernel takes no ring of buffers: Linux 5.19 or later does");
+    }
+    if (result < 0) {
         throw no_ring("io_uring_register", -result);
     }
     ::io_uring_buf_ring_init(static_cast<io_uring_buf_ring*>(queue));
