@@ -633,6 +633,21 @@ std::string entries_for_ten_echoes(const Chapter& chapter) {
                : std::to_string(entries);
 }
 
+std::string allocations_of_ten_echoes(const Chapter& chapter) {
+    const Server server(chapter, {.arguments = {"--port", "0"}, .allocations_can_fail = true});
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    constexpr int many = 1'000'000;
+    server.fail_allocation(many);
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+    wait_until_at_rest(server);
+    const int count = many - server.allocations_left();
+    return count == 0 ? "none" : count == 10 ? "one for each echo" : std::to_string(count);
+}
+
 std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options) {
     StartSettings settings;
     settings.arguments.insert(settings.arguments.end(), options.begin(), options.end());

@@ -93,7 +93,7 @@ int io_uring_register_buf_ring(io_uring* ring, io_uring_buf_reg* buffers, unsign
         return original(ring, buffers, flags);
     }
     FakeRing::now->provide(*buffers);
-    return 0;
+    return FakeRing::now->answer_to_buffers;
 }
 
 int io_uring_get_events(io_uring* ring) {
