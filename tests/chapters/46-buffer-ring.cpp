@@ -28,6 +28,7 @@
 #include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::EndsWith;
@@ -63,6 +64,7 @@ std::string refusal_of_buffers(int error_number) {
 
 TEST_CASE("an echo takes two entries again", "[why]") {
     require_io_uring();
+    require_strace();
     REQUIRE(entries_for_ten_echoes(chapter_before()) == "three for each echo");
     REQUIRE(entries_for_ten_echoes(chapter_under_test()) == "two for each echo");
 }

@@ -606,6 +606,41 @@ std::string buffers_of_silent_clients(const Chapter& chapter) {
     return each <= size / 10 ? "silent clients keep no buffer" : std::to_string(each) + " bytes";
 }
 
+/// How many entries were handed over in the calls of io_uring_enter that strace has seen.
+static int count_entries(const SystemCallTrace& trace) {
+    // io_uring_enter(5, 2, 1, ...): the second number is how many entries are handed over.
+    const std::regex entered(R"(io_uring_enter\(\d+, (\d+), )");
+    int entries = 0;
+    for (const std::string& line : trace.lines()) {
+        std::smatch match;
+        if (std::regex_search(line, match, entered)) {
+            entries += std::stoi(match[1]);
+        }
+    }
+    return entries;
+}
+
+std::string entries_for_forty_with_one_buffer(const Chapter& chapter) {
+    constexpr int count = 40;
+    const Server server(chapter, {.arguments = {"--port", "0", "--buffers", "1"}});
+    std::vector<Client> clients = connect_clients(server, count);
+    wait_until_at_rest(server);
+    const SystemCallTrace trace(server, "io_uring_enter");
+    server.stop_all();
+    for (Client& client : clients) {
+        client.send("hello");
+    }
+    server.continue_all();
+    for (Client& client : clients) {
+        REQUIRE(client.receive(5) == "hello");
+    }
+    wait_until_at_rest(server);
+    const int entries = count_entries(trace);
+    CAPTURE(entries);
+    REQUIRE(entries >= 2 * count - 1);
+    return entries <= 6 * count ? "a few for each" : "many for each";
+}
+
 std::string entries_for_ten_echoes(const Chapter& chapter) {
     const Server server(chapter);
     Client client(server);
@@ -616,15 +651,7 @@ std::string entries_for_ten_echoes(const Chapter& chapter) {
         REQUIRE(client.exchange("hello") == "hello");
         wait_until_at_rest(server);
     }
-    // io_uring_enter(5, 2, 1, ...): the second number is how many entries are handed over.
-    const std::regex entered(R"(io_uring_enter\(\d+, (\d+), )");
-    int entries = 0;
-    for (const std::string& line : trace.lines()) {
-        std::smatch match;
-        if (std::regex_search(line, match, entered)) {
-            entries += std::stoi(match[1]);
-        }
-    }
+    const int entries = count_entries(trace);
     // What the first wait is for was handed over before strace came; and once more at the end.
     const int each = (entries + 1) / 10;
     const std::vector<std::string> words{"no", "one", "two", "three"};
