@@ -200,5 +200,5 @@ TEST_CASE("without memory for a message its client is turned away, and its buffe
 TEST_CASE("each echo takes memory of its own, and is copied into it", "[limit]") {
     require_io_uring();
     require_failing_allocations();
-    REQUIRE(allocations_of_ten_echoes(chapter_under_test()) == "one for each echo");
+    REQUIRE(memory_taken_by_ten_echoes(chapter_under_test()) == "one for each echo");
 }

@@ -101,8 +101,8 @@ std::string behind_a_stalled_reader() {
 TEST_CASE("an echo takes no memory, where each has taken some", "[why]") {
     require_io_uring();
     require_failing_allocations();
-    REQUIRE(allocations_of_ten_echoes(chapter_before()) == "one for each echo");
-    REQUIRE(allocations_of_ten_echoes(chapter_under_test()) == "none");
+    REQUIRE(memory_taken_by_ten_echoes(chapter_before()) == "one for each echo");
+    REQUIRE(memory_taken_by_ten_echoes(chapter_under_test()) == "none");
 }
 
 TEST_CASE("without a buffer reads stand in line, where each was asked for again in every round",

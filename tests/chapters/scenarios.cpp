@@ -660,7 +660,7 @@ std::string entries_for_ten_echoes(const Chapter& chapter) {
                : std::to_string(entries);
 }
 
-std::string allocations_of_ten_echoes(const Chapter& chapter) {
+std::string memory_taken_by_ten_echoes(const Chapter& chapter) {
     const Server server(chapter, {.arguments = {"--port", "0"}, .allocations_can_fail = true});
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");

@@ -140,7 +140,7 @@ std::string buffers_of_silent_clients(const Chapter& chapter);
 std::string entries_for_ten_echoes(const Chapter& chapter);
 
 /// How much memory a server allocates while a client has ten echoes: "one for each echo", "none".
-std::string allocations_of_ten_echoes(const Chapter& chapter);
+std::string memory_taken_by_ten_echoes(const Chapter& chapter);
 
 /// How many entries it takes until forty clients that have sent at the same moment have their
 /// echoes, where there is one buffer: "a few for each" or "many for each".
