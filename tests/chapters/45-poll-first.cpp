@@ -8,7 +8,10 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -17,6 +20,7 @@
 #include "check.hpp"
 #include "fd.hpp"
 #include "runtime/bytes.hpp"
+#include "runtime/deadlines.hpp"
 #include "runtime/fake_ring.hpp"
 #include "runtime/reactor.hpp"
 #include "runtime/socket.hpp"
@@ -131,7 +135,9 @@ TEST_CASE("fake ring: a read that is cancelled as its client sends takes no memo
         fake.complete(IORING_OP_POLL_ADD, of_poll);
     };
     reactor.start(note_bytes(socket, noted));
+    greatest_allocation = 0;
     reactor.run();
+    REQUIRE(greatest_allocation < 64 * 1024);
     REQUIRE(noted == "error 125");  // ECANCELED
     REQUIRE(fake.count(IORING_OP_RECV) == 0);
 }
@@ -151,6 +157,70 @@ TEST_CASE("fake ring: a read that finds no memory fails, and nothing is in fligh
     reactor.run();
     REQUIRE(noted == "error 12");  // ENOMEM
     REQUIRE(fake.in_flight.empty());
+}
+
+TEST_CASE("fake ring: a read keeps its memory until the kernel has let go of it", "[promise]") {
+    FakeRing fake;
+    Socket* destroyed = nullptr;
+    std::string noted;
+    std::uint64_t memory = 0;
+    {
+        Reactor reactor;
+        Socket socket(reactor, null_device());
+        destroyed = &socket;
+        int asleep = 0;
+        fake.when_asleep = [&] {
+            memory = fake.find(IORING_OP_RECV).addr;
+            if (asleep++ == 0) {
+                fake.complete(IORING_OP_SEND, 1);
+            } else {
+                // The frame is being destroyed.
+                REQUIRE(reinterpret_cast<std::uint64_t>(last_freed.load()) != memory);
+                fake.complete(IORING_OP_RECV, 5);
+            }
+        };
+        Socket other(reactor, null_device());
+        reactor.start(note_bytes(*destroyed, noted));
+        reactor.start([](Socket& sends) -> Task<> {
+            const std::string bytes = "x";
+            co_await sends.send(bytes);
+            throw std::runtime_error("enough");
+        }(other));
+        REQUIRE_THROWS_AS(reactor.run(), std::runtime_error);
+    }
+    REQUIRE(memory != 0);
+    REQUIRE(noted.empty());
+}
+
+TEST_CASE("fake ring: a message that has come in time is read, though its deadline comes meanwhile",
+          "[promise]") {
+    FakeRing fake;
+    fake.polls_are_ready = false;
+    Timeout timeout(std::chrono::milliseconds{1});
+    Reactor reactor;
+    reactor.add(timeout);
+    Socket socket(reactor, null_device());
+    std::string noted;
+    fake.when_asleep = [&] {
+        if (fake.count(IORING_OP_POLL_ADD) == 1) {
+            const Clock::time_point asked = Clock::now();
+            while (Clock::now() < asked + std::chrono::milliseconds{2}) {  // The thread is busy.
+            }
+            fake.complete(IORING_OP_POLL_ADD, POLLIN);
+        } else {
+            fake.complete(IORING_OP_RECV, 5);
+        }
+    };
+    reactor.start([](Socket& from, Timeout& time, std::string& notes) -> Task<> {
+        try {
+            const Bytes bytes = co_await from.read(&time);
+            notes = std::to_string(bytes.get().size());
+        } catch (const std::system_error& error) {
+            notes = "error " + std::to_string(error.code().value());
+        }
+    }(socket, timeout, noted));
+    reactor.run();
+    REQUIRE(noted == "5");
 }
 
 TEST_CASE("without memory for a message its client is turned away, and the others stay",

@@ -4,6 +4,7 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -181,6 +182,77 @@ TEST_CASE(
     reactor.run();
     REQUIRE(noted == "5");
     REQUIRE(asleep == 3);
+}
+
+TEST_CASE("fake ring: bytes of a send that is cancelled are not copied", "[promise]") {
+    FakeRing fake;
+    Reactor reactor(1, 100'000);
+    Socket socket(reactor, null_device());
+    std::string noted;
+    fake.when_asleep = [&] {
+        if (fake.count(IORING_OP_RECV) == 1) {
+            fake.complete(IORING_OP_RECV, 100'000);
+        } else {
+            socket.cancel();
+            fake.complete(IORING_OP_SEND, -EAGAIN);
+        }
+    };
+    reactor.start(echo_once(socket, noted));
+    greatest_allocation = 0;
+    reactor.run();
+    REQUIRE(noted == "error 125");  // ECANCELED
+    REQUIRE(greatest_allocation < 100'000);
+    REQUIRE(fake.buffers() == 1);
+}
+
+TEST_CASE("bytes in memory of their own stay where they are", "[promise]") {
+    auto memory = std::make_unique<char[]>(5);
+    std::copy_n("hello", 5, memory.get());
+    Bytes bytes(std::move(memory), 5);
+    const char* const before = bytes.get().data();
+    REQUIRE(bytes.copy_out());
+    REQUIRE(bytes.get().data() == before);
+    REQUIRE(std::string(bytes.get().begin(), bytes.get().end()) == "hello");
+}
+
+TEST_CASE("fake ring: a client that always sends does not overtake a read in the line",
+          "[promise]") {
+    FakeRing fake;
+    Reactor reactor(1, 16);
+    Socket greedy(reactor, null_device());
+    Socket starved(reactor, null_device());
+    std::string noted;
+    std::string of_greedy;
+    std::uint64_t of_starved = 0;
+    int asleep = 0;
+    fake.when_asleep = [&] {
+        switch (asleep++) {
+            case 0:
+                of_starved = fake.in_flight[1].user_data;
+                fake.complete(fake.in_flight[0].user_data, 5);
+                fake.complete(of_starved, -ENOBUFS);
+                break;
+            case 1: fake.complete(IORING_OP_SEND, 5); break;
+            case 2:  // The greedy one reads again, behind the other.
+                REQUIRE(fake.count(IORING_OP_RECV) == 2);
+                REQUIRE(fake.find(IORING_OP_RECV).user_data == of_starved);
+                fake.complete(of_starved, 7);
+                break;
+            default: fake.complete(IORING_OP_RECV, 0);
+        }
+    };
+    reactor.start([](Socket& client, std::string& notes) -> Task<> {
+        for (Bytes bytes = co_await client.read(); !bytes.empty();) {
+            notes += std::to_string(co_await client.send(bytes));
+            bytes.drop(bytes.get().size());
+        }
+        const Bytes more = co_await client.read();
+        notes += std::to_string(more.get().size());
+    }(greedy, of_greedy));
+    reactor.start(note_bytes(starved, noted));
+    reactor.run();
+    REQUIRE(noted == "7");
+    REQUIRE(of_greedy == "50");
 }
 
 TEST_CASE("fake ring: a part that is sent leaves the rest on loan", "[promise]") {

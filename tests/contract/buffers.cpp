@@ -51,7 +51,8 @@ TEST_CASE("twice as many stalled readers as buffers keep no active client waitin
     }
 }
 
-TEST_CASE("many clients share one buffer, and all have their bytes", "[contract][from-buffer-ring]") {
+TEST_CASE("many clients share one buffer, and all have their bytes",
+          "[contract][from-buffer-ring]") {
     const int buffers = GENERATE(1, 3);
     CAPTURE(buffers);
     const Server server(with_buffers(buffers));

@@ -19,6 +19,10 @@ inline std::optional<unsigned> ring_flags;
 inline std::atomic<int> allocations_so_far = 0;
 inline std::atomic<int> allocations_to_fail = 0;
 
+/// The size of the greatest block since this was set to 0, and the block that was freed last.
+inline std::atomic<std::size_t> greatest_allocation = 0;
+inline std::atomic<void*> last_freed = nullptr;
+
 /// While it lives, rings that are made are this one: liburing's functions that would call the
 /// kernel come here (operations.cpp). What is handed over is noted, and the test says what comes of
 /// it. One at a time.

@@ -134,6 +134,7 @@ int __io_uring_get_cqe(io_uring* ring, io_uring_cqe** completion, unsigned submi
 // Not inlined: g++ would take free() for a mistake where it sees both.
 [[gnu::noinline]] void* operator new(std::size_t size) {
     ++allocations_so_far;
+    greatest_allocation = std::max<std::size_t>(greatest_allocation, size);
     const bool fails = allocations_to_fail > 0 && allocations_to_fail-- > 0;
     void* const memory = fails ? nullptr : std::malloc(size);
     if (!memory) {
@@ -143,10 +144,12 @@ int __io_uring_get_cqe(io_uring* ring, io_uring_cqe** completion, unsigned submi
 }
 
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
+    last_freed = memory;
     std::free(memory);
 }
 
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+    last_freed = memory;
     std::free(memory);
 }
 

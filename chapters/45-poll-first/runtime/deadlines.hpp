@@ -16,6 +16,8 @@ public:
 
     Submission& operation() const noexcept { return operation_; }
 
+    void end() noexcept { leave_queue(); }
+
 private:
     friend class Timeout;
 

@@ -74,6 +74,9 @@ protected:
 
     void let_go() noexcept { reactor_.let_go(*this); }
 
+    /// What was waited for has come: from now on there is no deadline.
+    void came_in_time() noexcept { expiry_.end(); }
+
     int fd() const { return fd_.get(); }
 
     /// The result as a number of bytes. Throws std::system_error when the operation has failed.
@@ -147,6 +150,8 @@ public:
          std::optional<std::size_t>& left)
         : Operation(reactor, slot, client, {}, timeout), left_(left) {}
 
+    ~Read() { let_go(); }  // Before the memory.
+
     bool await_ready() const noexcept { return left_.has_value(); }
 
     Bytes await_resume() {
@@ -172,6 +177,10 @@ private:
         if (memory_ || result < 0) {
             return Submission::queue_after(result, line);
         }
+        if (is_cancelled()) {
+            return &line;  // It has no result, and needs no memory any more.
+        }
+        came_in_time();
         memory_.reset(new (std::nothrow) char[size]);
         work_on({memory_.get(), size});
         result = -ENOMEM;

@@ -38,6 +38,9 @@ protected:
     explicit Submission(std::span<const char> memory) : memory_(memory) {}
     ~Submission() = default;
 
+    /// Whether it is to end: what it still would do is not wanted.
+    bool is_cancelled() const noexcept { return cancelled_with_ != 0; }
+
     /// The kernel works on `memory`: the address sanitizer reports whoever touches it meanwhile.
     void work_on(std::span<const char> memory) noexcept { memory_ = memory; }
 

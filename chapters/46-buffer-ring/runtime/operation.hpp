@@ -146,7 +146,7 @@ public:
          std::optional<std::size_t>& left)
         : Operation(reactor, slot, client, {}, timeout), pool_(reactor.pool()), left_(left) {}
 
-    /// Bytes that have come, and that the coroutine has not been told of, are nobody's.
+    /// The buffer goes back; that of bytes of which the coroutine has not been told, too.
     ~Read() {
         let_go();
         give_back();
@@ -169,7 +169,7 @@ private:
         entry.buf_group = BufferPool::group;
     }
 
-    /// Where no buffer was left, others have one now, and give it back before the next turn.
+    /// Where no buffer was left, others have one now, and give it back in this round.
     Queue<Submission>* queue_after(int& result, Queue<Submission>& line) noexcept override {
         return result == -ENOBUFS ? &line : Submission::queue_after(result, line);
     }

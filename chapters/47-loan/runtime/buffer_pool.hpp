@@ -61,17 +61,19 @@ public:
     /// The kernel can have the buffer again.
     void give_back(unsigned id) noexcept;
 
-    /// Those for whom no buffer was left, whoever has waited longest first.
+    /// Reads for which no buffer was left, the one that has waited longest first.
     Queue<Submission>& starved() noexcept { return starved_; }
 
     bool can_feed() const noexcept { return available_ > 0 && !starved_.empty(); }
 
-    /// As many of them as there are buffers go on. For whom nothing has come, takes none: so there
-    /// may be buffers for others the next time.
+    /// As many of them as there are buffers go on, before all reads that have come later. One for
+    /// which there are no bytes takes no buffer: then there is one for another, the next time.
     void feed(Ring& ring) noexcept {
+        Queue<Submission> fed;
         for (unsigned i = 0; i < available_ && !starved_.empty(); ++i) {
-            ring.add(starved_.pop());
+            fed.push(starved_.pop());
         }
+        ring.add_first(fed);
     }
 
 private:

@@ -146,7 +146,7 @@ public:
          std::optional<std::size_t>& left)
         : Operation(reactor, slot, client, {}, timeout), pool_(reactor.pool()), left_(left) {}
 
-    /// Bytes that have come, and that the coroutine has not been told of, are nobody's.
+    /// The buffer goes back; that of bytes of which the coroutine has not been told, too.
     ~Read() {
         let_go();
         take();
@@ -225,6 +225,9 @@ private:
     Queue<Submission>* queue_after(int& result, Queue<Submission>& line) noexcept override {
         if (result != -EAGAIN || !bytes_.is_on_loan()) {
             return Submission::queue_after(result, line);
+        }
+        if (is_cancelled()) {
+            return &line;  // It has no result, and the bytes need not wait.
         }
         result = -ENOMEM;
         const bool is_copied = bytes_.copy_out();

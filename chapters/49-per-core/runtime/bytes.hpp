@@ -59,6 +59,9 @@ private:
 };
 
 inline bool Bytes::copy_out() noexcept {
+    if (!is_on_loan()) {
+        return true;
+    }
     memory_.reset(new (std::nothrow) char[bytes_.size()]);
     if (memory_) {
         std::copy(bytes_.begin(), bytes_.end(), memory_.get());

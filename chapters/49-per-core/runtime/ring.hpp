@@ -47,6 +47,9 @@ protected:
     explicit Submission(std::span<const char> memory) : memory_(memory) {}
     ~Submission() = default;
 
+    /// Whether it is to end: what it still would do is not wanted.
+    bool is_cancelled() const noexcept { return cancelled_with_ != 0; }
+
     /// The kernel works on `memory`: the address sanitizer reports whoever touches it meanwhile.
     void work_on(std::span<const char> memory) noexcept { memory_ = memory; }
 
@@ -74,6 +77,12 @@ public:
 
     /// Stands in line, to be handed over.
     void add(Submission& submission) noexcept;
+
+    /// Those that have stood in line elsewhere stand before all others.
+    void add_first(Queue<Submission>& submissions) noexcept {
+        submissions.take_all_of(line_);
+        line_.take_all_of(submissions);
+    }
 
     /// Ends `submission` with -error_number. A result that the kernel has by then wins.
     void cancel(Submission& submission, int error_number, Queue<Waiter>& ready) noexcept;
