@@ -161,26 +161,24 @@ TEST_CASE("fake ring: a read that finds no memory fails, and nothing is in fligh
 
 TEST_CASE("fake ring: a read keeps its memory until the kernel has let go of it", "[promise]") {
     FakeRing fake;
-    Socket* destroyed = nullptr;
     std::string noted;
-    std::uint64_t memory = 0;
+    bool is_freed_in_flight = true;
     {
         Reactor reactor;
         Socket socket(reactor, null_device());
-        destroyed = &socket;
         int asleep = 0;
         fake.when_asleep = [&] {
-            memory = fake.find(IORING_OP_RECV).addr;
             if (asleep++ == 0) {
+                watched_block = fake.find(IORING_OP_RECV).addr;
+                is_watched_block_freed = false;
                 fake.complete(IORING_OP_SEND, 1);
             } else {
-                // The frame is being destroyed.
-                REQUIRE(reinterpret_cast<std::uint64_t>(last_freed.load()) != memory);
+                is_freed_in_flight = is_watched_block_freed;  // The frame is being destroyed.
                 fake.complete(IORING_OP_RECV, 5);
             }
         };
         Socket other(reactor, null_device());
-        reactor.start(note_bytes(*destroyed, noted));
+        reactor.start(note_bytes(socket, noted));
         reactor.start([](Socket& sends) -> Task<> {
             const std::string bytes = "x";
             co_await sends.send(bytes);
@@ -188,7 +186,8 @@ TEST_CASE("fake ring: a read keeps its memory until the kernel has let go of it"
         }(other));
         REQUIRE_THROWS_AS(reactor.run(), std::runtime_error);
     }
-    REQUIRE(memory != 0);
+    REQUIRE_FALSE(is_freed_in_flight);
+    REQUIRE(is_watched_block_freed);
     REQUIRE(noted.empty());
 }
 

@@ -19,9 +19,12 @@ inline std::optional<unsigned> ring_flags;
 inline std::atomic<int> allocations_so_far = 0;
 inline std::atomic<int> allocations_to_fail = 0;
 
-/// The size of the greatest block since this was set to 0, and the block that was freed last.
+/// The size of the greatest block since this was set to 0.
 inline std::atomic<std::size_t> greatest_allocation = 0;
-inline std::atomic<void*> last_freed = nullptr;
+
+/// The address of a block, as a number, and whether it has been freed.
+inline std::atomic<std::uint64_t> watched_block = 0;
+inline std::atomic<bool> is_watched_block_freed = false;
 
 /// While it lives, rings that are made are this one: liburing's functions that would call the
 /// kernel come here (operations.cpp). What is handed over is noted, and the test says what comes of

@@ -42,6 +42,12 @@ namespace {
 /// linked with it all the same, and finds those that these stand in the place of.
 [[maybe_unused]] int (*const volatile of_the_library)(io_uring*) = io_uring_unregister_ring_fd;
 
+void note_freed(void* memory) {
+    if (reinterpret_cast<std::uint64_t>(memory) == watched_block) {
+        is_watched_block_freed = true;
+    }
+}
+
 /// The library's own function of this name.
 template <typename Function>
 Function* original_of(Function&, const char* name) {
@@ -144,12 +150,12 @@ int __io_uring_get_cqe(io_uring* ring, io_uring_cqe** completion, unsigned submi
 }
 
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
-    last_freed = memory;
+    note_freed(memory);
     std::free(memory);
 }
 
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-    last_freed = memory;
+    note_freed(memory);
     std::free(memory);
 }
 

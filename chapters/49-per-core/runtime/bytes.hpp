@@ -41,8 +41,8 @@ public:
 
     bool is_on_loan() const noexcept { return pool_ != nullptr; }
 
-    /// Moves the bytes into memory of their own: whoever must wait does so without a buffer.
-    /// Returns whether there was memory for it.
+    /// Moves the bytes into memory of their own: a coroutine that must wait does so without a
+    /// buffer. Returns whether there was memory for it.
     bool copy_out() noexcept;
 
 private:
