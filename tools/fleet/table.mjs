@@ -1,0 +1,41 @@
+// The figures of ./learn fleet as tables: for the terminal, and for docs/fleet.md.
+
+const columns = [
+  ['', ({ title }) => title],
+  ['connections', ({ connections }) => formatCount(connections)],
+  ['refused', ({ refused }) => formatCount(refused)],
+  ['reset', ({ reset }) => formatCount(reset)],
+  ['timed out', ({ timed_out }) => formatCount(timed_out)],
+  ['cut off', ({ cut_off }) => formatCount(cut_off)],
+  ['ended', ({ ended }) => formatCount(ended)],
+  ['bytes sent', ({ bytes_sent }) => formatCount(bytes_sent)],
+  ['not echoed', ({ bytes_not_echoed }) => formatCount(bytes_not_echoed)],
+  ['wrong', ({ bytes_wrong }) => formatCount(bytes_wrong)],
+  ['longest wait', ({ longest_wait_ms }) => formatTime(longest_wait_ms)],
+  ['found down after', ({ noticed_ms }) => (noticed_ms === undefined ? '–' : formatTime(noticed_ms))],
+];
+
+/** Head and rows: what the clients have seen in each scenario. */
+export function tabulate(results) {
+  return [columns.map(([head]) => head), ...results.map((result) => columns.map(([, format]) => format(result)))];
+}
+
+/** Head and rows: where the connections were at the end of each rolling upgrade. */
+export function tabulateOpen(results) {
+  const rows = results.filter(({ id }) => id.startsWith('rolling'));
+  return [['', 'm1', 'm2', 'm3'], ...rows.map(({ title, open_at_the_end: open }) => [title, ...['m1', 'm2', 'm3'].map((machine) => formatCount(open[machine]))])];
+}
+
+/** For a terminal: in columns, numbers to the right. */
+export function alignColumns(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd());
+}
+
+function formatCount(count) {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+function formatTime(milliseconds) {
+  return milliseconds < 1000 ? `${milliseconds} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
