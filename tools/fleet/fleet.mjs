@@ -8,7 +8,6 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withoutNumber } from '../chapters.mjs';
 import { readCommandLine } from '../observe/command-line.mjs';
-import { Problem } from '../observe/problem.mjs';
 import { runTool } from '../observe/program.mjs';
 import { habits } from './load.mjs';
 import { makeNetwork } from './network.mjs';
@@ -24,7 +23,7 @@ await runTool('fleet', 'fleet.mjs CHAPTER EXECUTABLE [--quick | --record | --pro
   });
   const folder = mkdtempSync(join(tmpdir(), 'learn-fleet-'));
   scope.defer(() => rmSync(folder, { recursive: true }));
-  await makeNetwork(scope);
+  makeNetwork(scope);
   if (proxy) return checkProxy(scope, resolve(executable), folder);
   const results = [];
   for (const scenario of scenarios.filter(({ isLong }) => !(quick && isLong))) {
@@ -33,7 +32,7 @@ await runTool('fleet', 'fleet.mjs CHAPTER EXECUTABLE [--quick | --record | --pro
   }
   console.log(`Three servers of ${name} behind one balancer, ${crowd.visitors} visitors and ${crowd.residents} residents:\n`);
   console.log(alignColumns(tabulate(results)).join('\n'));
-  console.log('\nConnections at the end of it:\n');
+  console.log('\nConnections that the balancer had at the end, to each machine:\n');
   console.log(alignColumns(tabulateOpen(results)).join('\n'));
   demandOutcome(results);
   if (record) {

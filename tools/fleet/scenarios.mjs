@@ -33,7 +33,7 @@ export async function runScenario(scope, { id, title, changes, run }, server, fo
   const own = new Scope(); // Ended before the next one begins.
   scope.defer(() => own.close());
   const fleet = { server, scope: own, servers: {}, tell, noticed: undefined };
-  for (const machine of machines) await plugIn(machine);
+  for (const machine of machines) plugIn(machine);
   for (const machine of machines) await startServer(fleet, machine);
   fleet.balancer = await startBalancer(own, folder, changes);
   const clients = new Child(own, 'clients', [process.execPath, load, addresses.balancer, port, crowd.visitors, crowd.residents].map(String));
@@ -45,11 +45,16 @@ export async function runScenario(scope, { id, title, changes, run }, server, fo
   const tally = JSON.parse(await clients.line(/^\{/));
   await waitFor('the end of the clients', clients.ended);
   await own.close();
-  return { id, title, ...(fleet.noticed === undefined ? {} : { noticed_ms: fleet.noticed }), open_at_the_end: open, ...addTallies(Object.values(tally)), residents_only: tally.residents };
+  return { id, title, ...(fleet.noticed === undefined ? {} : { noticed_ms: fleet.noticed }), open_at_the_end: open, ...addTallies(Object.values(tally)), not_echoed: mapValues(tally, ({ bytes_not_echoed }) => bytes_not_echoed) };
 }
 
-async function startServer(fleet, machine) {
-  const server = new Child(fleet.scope, machine, [fleet.server, '--host', addresses[machine], '--port', String(port)]);
+function mapValues(object, map) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]));
+}
+
+/** Starts a server on a machine, and returns when it listens. */
+export async function startServer(fleet, machine, options = []) {
+  const server = new Child(fleet.scope, machine, [fleet.server, '--host', addresses[machine], '--port', String(port), ...options]);
   await server.line(/^listening on /);
   fleet.servers[machine] = server;
 }
@@ -111,7 +116,7 @@ export function findFaults(result) {
       if (result[key] > 0) faults.push(`${result.title}: ${result[key]} connections ${key.replace('_', ' ')}`);
     }
     // A resident may say something in the moment in which its server ends (docs/fleet.md); a visitor has left by then.
-    const lost = result.bytes_not_echoed - (result.id === 'steady' ? 0 : result.residents_only.bytes_not_echoed);
+    const lost = result.not_echoed.visitors + (result.id === 'steady' ? result.not_echoed.residents : 0);
     if (lost > 0) faults.push(`${result.title}: ${lost} bytes were not echoed`);
   }
   return faults;

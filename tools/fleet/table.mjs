@@ -1,5 +1,6 @@
 // The figures of ./learn fleet as tables: for the terminal, and for docs/fleet.md.
 
+const machines = ['m1', 'm2', 'm3'];
 const columns = [
   ['', ({ title }) => title],
   ['connections', ({ connections }) => formatCount(connections)],
@@ -9,7 +10,8 @@ const columns = [
   ['cut off', ({ cut_off }) => formatCount(cut_off)],
   ['ended', ({ ended }) => formatCount(ended)],
   ['bytes sent', ({ bytes_sent }) => formatCount(bytes_sent)],
-  ['not echoed', ({ bytes_not_echoed }) => formatCount(bytes_not_echoed)],
+  ["not echoed, visitors'", ({ not_echoed }) => formatCount(not_echoed.visitors)],
+  ["residents'", ({ not_echoed }) => formatCount(not_echoed.residents)],
   ['wrong', ({ bytes_wrong }) => formatCount(bytes_wrong)],
   ['longest wait', ({ longest_wait_ms }) => formatTime(longest_wait_ms)],
   ['found down after', ({ noticed_ms }) => (noticed_ms === undefined ? '–' : formatTime(noticed_ms))],
@@ -20,10 +22,9 @@ export function tabulate(results) {
   return [columns.map(([head]) => head), ...results.map((result) => columns.map(([, format]) => format(result)))];
 }
 
-/** Head and rows: where the connections were at the end of each rolling upgrade. */
+/** Head and rows: how many connections the balancer had to each machine at the end of each scenario. */
 export function tabulateOpen(results) {
-  const rows = results.filter(({ id }) => id.startsWith('rolling'));
-  return [['', 'm1', 'm2', 'm3'], ...rows.map(({ title, open_at_the_end: open }) => [title, ...['m1', 'm2', 'm3'].map((machine) => formatCount(open[machine]))])];
+  return [['', ...machines], ...results.map(({ title, open_at_the_end: open }) => [title, ...machines.map((machine) => formatCount(open[machine]))])];
 }
 
 /** For a terminal: in columns, numbers to the right. */

@@ -14,7 +14,7 @@
 #
 #   sudo ./learn fleet
 #   sudo ./learn fleet --quick
-#   sudo ./learn fleet 41 --quick     what does an upgrade cost with a server that SIGTERM ends where it stands?
+#   sudo ./learn fleet join --quick   what does an upgrade cost with a server that SIGTERM ends where it stands?
 #   sudo ./learn fleet --proxy --practice
 
 main() {
