@@ -30,7 +30,7 @@ await runTool('fleet', 'fleet.mjs CHAPTER EXECUTABLE [--quick | --record | --pro
     tell(`${scenario.title} ...`);
     results.push(await runScenario(scope, scenario, resolve(executable), folder, (words) => tell(`  ${words}`)));
   }
-  console.log(`Three servers of ${name} behind one balancer, ${crowd.visitors} visitors and ${crowd.residents} residents:\n`);
+  console.log(`Three servers of ${name} behind one balancer, ${crowd.visitors} visitors, ${crowd.residents} residents and ${crowd.readers} slow readers:\n`);
   console.log(alignColumns(tabulate(results)).join('\n'));
   console.log('\nConnections that the balancer had at the end, to each machine:\n');
   console.log(alignColumns(tabulateOpen(results)).join('\n'));

@@ -1,19 +1,22 @@
 #!/usr/bin/env node
 // The clients of ./learn fleet: what they see of the servers is counted.
 //
-//   load.mjs HOST PORT VISITORS RESIDENTS [AT-MOST-SECONDS]
+//   load.mjs HOST PORT VISITORS RESIDENTS READERS [AT-MOST-SECONDS]
 //
 // A visitor connects, has ten messages echoed, closes, and comes again. A resident stays, and says something ten times a
-// second; where its connection is ended it connects again. Each waits at most five seconds for anything. When all residents
-// have had an echo, `ready` goes to stdout; when stdin ends, the clients finish what they have begun, and one line of JSON
-// says what they have seen.
+// second; where its connection is ended it connects again. A slow reader says all that it has to say at once, closes its
+// sending side, and takes some four seconds to read the echo. Each waits at most five seconds for anything. When all residents
+// have had an echo, `ready` goes to stdout; when stdin ends, visitors and residents finish what they have begun, readers leave,
+// and one line of JSON says what they have seen.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-export const habits = { patience_ms: 5000, visitor_messages: 10, visitor_pause_ms: 20, resident_pause_ms: 100, message_bytes: 256 };
+export const habits = { patience_ms: 5000, visitor_messages: 10, visitor_pause_ms: 20, resident_pause_ms: 100, message_bytes: 256, reader_bytes: 256 * 1024, reader_bytes_per_second: 64 * 1024 };
 const pauseAfterFailure = 50; // ms: a client that was turned away does not hammer at the door
+
+const readerInterval = 50; // ms between two reads of a slow reader
 
 const makeTally = () => ({
   connections: 0, refused: 0, reset: 0, timed_out: 0, cut_off: 0, ended: 0, messages: 0, bytes_sent: 0, bytes_not_echoed: 0, bytes_wrong: 0,
@@ -28,12 +31,27 @@ class Connection {
   isOpen = false;
   end;
 
-  constructor(host, port) {
+  // With a pace it reads no more than so many bytes a second, and its kernel holds the server back.
+  constructor(host, port, pace) {
     this.#socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
     this.#socket.on('connect', () => { this.isOpen = true; this.#wake(); });
-    this.#socket.on('data', (bytes) => { this.#received = Buffer.concat([this.#received, bytes]); this.#wake(); });
+    if (pace === undefined) this.#socket.on('data', (bytes) => this.#receive(bytes));
+    else this.#readSlowly(Math.ceil((pace * readerInterval) / 1000));
     this.#socket.on('end', () => { this.end ??= 'eof'; this.#wake(); });
     this.#socket.on('error', (error) => { this.end ??= error.code; this.#wake(); });
+  }
+
+  #receive(bytes) {
+    this.#received = Buffer.concat([this.#received, bytes]);
+    this.#wake();
+  }
+
+  #readSlowly(most) {
+    const timer = setInterval(() => {
+      const bytes = this.#socket.read(Math.min(most, this.#socket.readableLength) || undefined);
+      if (bytes !== null) this.#receive(bytes);
+    }, readerInterval);
+    this.#socket.on('close', () => clearInterval(timer));
   }
 
   get length() { return this.#received.length; }
@@ -61,13 +79,13 @@ class Connection {
 }
 
 class Crowd {
-  tally = { visitors: makeTally(), residents: makeTally() };
+  tally = { visitors: makeTally(), residents: makeTally(), readers: makeTally() };
   #isStopping = false;
   #waitingForTheirFirst;
   #stopped;
   #stop;
 
-  constructor(host, port, visitors, residents) {
+  constructor(host, port, visitors, residents, readers) {
     Object.assign(this, { host, port });
     this.#stopped = new Promise((resolve) => { this.#stop = resolve; });
     this.#waitingForTheirFirst = residents;
@@ -76,6 +94,7 @@ class Crowd {
     this.finished = Promise.all([
       ...Array.from({ length: visitors }, (_, number) => this.#live(this.tally.visitors, (connection) => this.#visit(connection, `visitor ${number}`))),
       ...Array.from({ length: residents }, (_, number) => this.#live(this.tally.residents, (connection) => this.#reside(connection, `resident ${number}`))),
+      ...Array.from({ length: readers }, () => this.#live(this.tally.readers, (connection) => this.#readSlowly(connection), habits.reader_bytes_per_second)),
     ]);
   }
 
@@ -89,9 +108,9 @@ class Crowd {
     return Promise.race([this.#stopped, new Promise((resolve) => { timer = setTimeout(resolve, milliseconds); })]).finally(() => clearTimeout(timer));
   }
 
-  async #live(tally, use) {
+  async #live(tally, use, pace) {
     while (!this.#isStopping) {
-      const connection = new Connection(this.host, this.port);
+      const connection = new Connection(this.host, this.port, pace);
       const isOpen = await this.#timed(tally, () => connection.until(() => connection.isOpen));
       if (isOpen) tally.connections++;
       else this.#note(tally, connection);
@@ -119,6 +138,28 @@ class Crowd {
       await Promise.race([this.#stopped, connection.until(() => false, habits.resident_pause_ms)]);
     }
     return this.#leave(tally, connection);
+  }
+
+  async #readSlowly(connection) {
+    const tally = this.tally.readers;
+    const message = Buffer.alloc(habits.reader_bytes, 'all that a slow reader has to say, ');
+    connection.write(message);
+    connection.halfClose();
+    // It has waited too long when nothing has come for as long as it is patient.
+    let before = -1;
+    while (!this.#isStopping && connection.end === undefined && connection.length > before) {
+      before = connection.length;
+      await Promise.race([this.#stopped, connection.until(() => connection.length > before)]);
+    }
+    if (this.#isStopping) return false;
+    const echo = connection.take();
+    tally.messages++;
+    tally.bytes_sent += message.length;
+    tally.bytes_not_echoed += Math.max(0, message.length - echo.length);
+    tally.bytes_wrong += countWrong(echo, message);
+    if (connection.end === 'eof' && echo.length >= message.length) return true;
+    this.#note(tally, connection);
+    return false;
   }
 
   // Sends a message and waits for its echo; false when the connection is of no more use.
@@ -172,7 +213,7 @@ function countWrong(echo, message) {
   return wrong;
 }
 
-// Both kinds of clients together.
+// All kinds of clients together.
 export function addTallies(tallies) {
   const sum = makeTally();
   for (const tally of tallies) {
@@ -182,8 +223,8 @@ export function addTallies(tallies) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [host, port, visitors, residents, atMost = '120'] = process.argv.slice(2);
-  const crowd = new Crowd(host, Number(port), Number(visitors), Number(residents));
+  const [host, port, visitors, residents, readers, atMost = '120'] = process.argv.slice(2);
+  const crowd = new Crowd(host, Number(port), Number(visitors), Number(residents), Number(readers));
   const timer = setTimeout(() => { process.stderr.write('the load has lasted too long\n'); process.exit(1); }, 1000 * Number(atMost));
   crowd.ready.then(() => process.stdout.write('ready\n'));
   await once(process.stdin.resume(), 'end');

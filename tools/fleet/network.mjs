@@ -37,6 +37,13 @@ export function makeNetwork(scope) {
     ip('-n', namespaceOf(machine), 'link', 'set', 'eth0', 'up');
     ip('-n', namespaceOf(machine), 'link', 'set', 'lo', 'up');
   }
+  // Little room on the way back, so that a client that reads slowly holds its server up with little (tools/fleet/haproxy.cfg).
+  for (const machine of machines) setBuffers(machine, 'wmem');
+  setBuffers('clients', 'rmem');
+}
+
+function setBuffers(machine, which) {
+  ip('netns', 'exec', namespaceOf(machine), 'sh', '-c', `echo 4096 16384 32768 >/proc/sys/net/ipv4/tcp_${which}`);
 }
 
 /** From now on the machine is not there: no packet reaches it, and none comes from it. */

@@ -11,8 +11,8 @@ const columns = [
   ['ended', ({ ended }) => formatCount(ended)],
   ['bytes sent', ({ bytes_sent }) => formatCount(bytes_sent)],
   ["not echoed, visitors'", ({ not_echoed }) => formatCount(not_echoed.visitors)],
+  ["slow readers'", ({ not_echoed }) => formatCount(not_echoed.readers)],
   ["residents'", ({ not_echoed }) => formatCount(not_echoed.residents)],
-  ['wrong', ({ bytes_wrong }) => formatCount(bytes_wrong)],
   ['longest wait', ({ longest_wait_ms }) => formatTime(longest_wait_ms)],
   ['found down after', ({ noticed_ms }) => (noticed_ms === undefined ? '–' : formatTime(noticed_ms))],
 ];

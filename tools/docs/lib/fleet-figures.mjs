@@ -29,5 +29,5 @@ export function makeFleetFigures(results, [word, ...others]) {
   const [head, ...rows] = kinds[word](results.scenarios);
   const table = [head, head.map((_, column) => (column === 0 ? '---' : '--:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   const { date, haproxy, machine, clients } = results;
-  return [...table, '', `${date}, HAProxy ${haproxy}, ${machine.kernel}, ${machine.processors} processors; ${clients.visitors} visitors and ${clients.residents} residents.`];
+  return [...table, '', `${date}, HAProxy ${haproxy}, ${machine.kernel}, ${machine.processors} processors; ${clients.visitors} visitors, ${clients.residents} residents, ${clients.readers} slow readers.`];
 }
