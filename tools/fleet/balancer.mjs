@@ -46,7 +46,7 @@ class Balancer {
         if (['ENOENT', 'ECONNREFUSED'].includes(error.code)) return [];
         throw error;
       });
-      return states.length === machines.length && states.every(({ status, check_status }) => status === 'UP' && check_status === 'L4OK');
+      return states.length === machines.length && states.every(({ status, check_status }) => status === 'UP' && /^L[47]OK$/.test(check_status));
     };
     if (!(await becomesTrue(isReady, undefined, 20))) throw new Problem('haproxy does not find the machines up');
   }

@@ -87,6 +87,7 @@ export class Child {
   async stop() {
     if (this.hasEnded) return;
     this.signal('SIGTERM');
+    this.signal('SIGCONT'); // It may have been halted.
     await waitFor(`the end of ${this.name}`, this.ended, goodbye).catch(() => this.#killGroup());
     await waitFor(`the end of ${this.name}`, this.ended, goodbye);
   }

@@ -17,6 +17,11 @@ const drainPatience = 1500; // ms for those who are still with a machine that is
 const restartPause = 1000; // ms from the last event to the end of a scenario: what it has done to clients is over by then
 
 const cutOffWithTheMachine = ' on-marked-down shutdown-sessions';
+// Instead of a connection alone: an echo.
+const echoCheck = `    option tcp-check
+    tcp-check send ping\\r\\n
+    tcp-check expect string ping
+`;
 
 /** In the order of the table. Those that are `isLong` are left out of a quick run. */
 export const scenarios = [
@@ -25,6 +30,8 @@ export const scenarios = [
   { id: 'vanished', title: 'a machine vanishes', run: (fleet) => loseMachine(fleet, 'm3') },
   { id: 'killed', title: 'a process is killed', run: (fleet) => killServer(fleet, 'm3') },
   { id: 'rolling-killed', title: 'rolling upgrade by SIGKILL', isLong: true, run: (fleet) => upgradeAll(fleet, 'SIGKILL') },
+  { id: 'halted', title: 'a process is halted', isLong: true, run: (fleet) => haltServer(fleet, 'm3') },
+  { id: 'halted-asked', title: 'a process is halted, and the check wants an echo', isLong: true, changes: [['    timeout check', `${echoCheck}    timeout check`]], run: (fleet) => haltServer(fleet, 'm3', { isAsked: true }) },
   { id: 'vanished-patient', title: 'a machine vanishes, its connections kept', isLong: true, changes: [[cutOffWithTheMachine, '']], run: (fleet) => loseMachine(fleet, 'm3') },
   { id: 'rolling-roundrobin', title: 'rolling upgrade, roundrobin', isLong: true, changes: [['balance leastconn', 'balance roundrobin']], run: (fleet) => upgradeAll(fleet, 'SIGTERM') },
 ];
@@ -96,6 +103,19 @@ async function killServer(fleet, machine) {
   await sleep(restartPause);
   await notice(fleet, machine, () => fleet.servers[machine].signal('SIGKILL'));
   await sleep(restartPause);
+}
+
+// The process is there, and does nothing. A check that is not answered by the process does not notice.
+async function haltServer(fleet, machine, { isAsked = false } = {}) {
+  await sleep(restartPause);
+  const halt = () => fleet.servers[machine].signal('SIGSTOP');
+  if (isAsked) await notice(fleet, machine, halt);
+  else halt();
+  await sleep(habits.patience_ms + restartPause);
+  if (isAsked) return;
+  const state = (await fleet.balancer.states()).find(({ svname }) => svname === machine).status;
+  fleet.tell(`${machine}: the balancer says that it is ${state}`);
+  if (state === 'UP') fleet.noticed = null; // Not found down.
 }
 
 // Does something to a machine, and measures when the balancer finds it down.

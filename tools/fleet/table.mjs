@@ -14,7 +14,7 @@ const columns = [
   ["slow readers'", ({ not_echoed }) => formatCount(not_echoed.readers)],
   ["residents'", ({ not_echoed }) => formatCount(not_echoed.residents)],
   ['longest wait', ({ longest_wait_ms }) => formatTime(longest_wait_ms)],
-  ['found down after', ({ noticed_ms }) => (noticed_ms === undefined ? '–' : formatTime(noticed_ms))],
+  ['found down after', ({ noticed_ms }) => formatNotice(noticed_ms)],
 ];
 
 /** Head and rows: what the clients have seen in each scenario. */
@@ -35,6 +35,12 @@ export function alignColumns(rows) {
 
 function formatCount(count) {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+// Null: the balancer should have found it down, and has not.
+function formatNotice(milliseconds) {
+  if (milliseconds === null) return 'never';
+  return milliseconds === undefined ? '–' : formatTime(milliseconds);
 }
 
 function formatTime(milliseconds) {
