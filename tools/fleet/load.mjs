@@ -60,7 +60,11 @@ class Connection {
 
   halfClose() { this.#socket.end(); }
 
-  destroy() { this.#socket.destroy(); }
+  destroy() {
+    this.#socket.destroy();
+    this.end ??= 'left';
+    this.#wake();
+  }
 
   take() {
     const bytes = this.#received;

@@ -4,9 +4,9 @@
 #
 # It makes a small network on this machine: a balancer (HAProxy), three machines with a server each, and one for the clients,
 # in network namespaces of their own. Nothing of it can be seen from outside, and nothing is left of it. It needs root, and
-# takes about a minute and a half. docs/fleet.md explains what it shows.
+# takes between two and three minutes. docs/fleet.md explains what it shows.
 #
-#   --quick          the four scenarios of docs/fleet.md, without the two that they are compared with, in about 40 seconds
+#   --quick          four of the scenarios, without those that they are compared with, in less than a minute
 #   --record         write the figures to docs/fleet-results.json, from which docs/fleet.md has its tables
 #   --proxy          the exercise of docs/fleet.md: does the server take the PROXY line for what a client has sent?
 #   --server PATH    look at this server instead: a copy of the chapter's, or your own (./learn help test)
@@ -27,8 +27,8 @@ main() {
         options=("$1")
         ;;
       --server)
-        (($# > 1)) && [[ $2 ]] || die_of_usage fleet "--server needs a value"
-        server=$2
+        server=${2:-}
+        [[ $server ]] || die_of_usage fleet "--server needs a value"
         shift
         ;;
       --server=*)
@@ -49,7 +49,7 @@ main() {
   [[ ! $server ]] || server=$(find_executable "$server")
   [[ -f tools/fleet/fleet.mjs ]] || die 1 "tools/fleet/fleet.mjs is missing: this copy of the project is not complete"
 
-  ((EUID == 0)) || die 77 "only root may make network namespaces, in which the fleet lives: $(print_sudo)./learn fleet"
+  ((EUID == 0)) || die 77 "only root may make the network namespaces in which the fleet lives; run it as root: $(print_sudo)./learn fleet"
   LEARN_USAGE=$(print_usage fleet)
   export LEARN_USAGE
   if [[ $practice ]]; then
