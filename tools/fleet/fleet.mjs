@@ -37,7 +37,7 @@ await runTool('fleet', 'fleet.mjs CHAPTER EXECUTABLE [--quick | --record | --pro
   demandOutcome(results);
   if (record) {
     writeFileSync(join(root, 'docs/fleet-results.json'), `${JSON.stringify(describe(name, results), null, 2)}\n`);
-    tell('written: docs/fleet-results.json; tools/docs/docs sync fleet writes the tables of docs/fleet.md anew');
+    tell('written: docs/fleet-results.json; tools/docs/docs sync writes the tables of docs/fleet.md anew');
   }
 });
 

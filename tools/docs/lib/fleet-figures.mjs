@@ -24,10 +24,22 @@ export function readFleetResults(text) {
   return results;
 }
 
-export function makeFleetFigures(results, [word, ...others]) {
-  if (others.length > 0) throw new Problem(`cannot read this marker; write <!-- figures ${word} -->`);
-  const [head, ...rows] = kinds[word](results.scenarios);
+// With the names of scenarios, these stand side by side.
+export function makeFleetFigures(results, [word, ...ids]) {
+  if (word !== 'fleet' && ids.length > 0) throw new Problem(`cannot read this marker; write <!-- figures ${word} -->`);
+  const chosen = ids.map((id) => findScenario(results, id));
+  const [head, ...rows] = ids.length > 0 ? transpose(tabulate(chosen)) : kinds[word](results.scenarios);
   const table = [head, head.map((_, column) => (column === 0 ? '---' : '--:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   const { date, haproxy, machine, clients } = results;
   return [...table, '', `${date}, HAProxy ${haproxy}, ${machine.kernel}, ${machine.processors} processors; ${clients.visitors} visitors, ${clients.residents} residents, ${clients.readers} slow readers.`];
+}
+
+function findScenario({ scenarios }, id) {
+  const scenario = scenarios.find((other) => other.id === id);
+  if (!scenario) throw new Problem(`${fleetResultsPath} has no scenario "${id}"; it has ${scenarios.map((other) => other.id).join(', ')}`);
+  return scenario;
+}
+
+function transpose(rows) {
+  return rows[0].map((_, column) => rows.map((row) => row[column]));
 }
