@@ -74,7 +74,12 @@ function removeNetwork() {
 function removeLeftovers() {
   for (const name of listNamespaces(prefix)) {
     const pid = name.slice(prefix.length).split('-')[0];
-    if (!existsSync(`/proc/${pid}`)) removeNamespace(name);
+    if (existsSync(`/proc/${pid}`)) continue;
+    try {
+      removeNamespace(name);
+    } catch (error) {
+      if (listNamespaces(name).length > 0) throw error; // Else another run has been faster.
+    }
   }
 }
 

@@ -25,7 +25,7 @@ const echoCheck = `    option tcp-check
 
 /** In the order of the table. Those that are `isLong` are left out of a quick run. */
 export const scenarios = [
-  { id: 'steady', title: 'steady', run: () => sleep(5000) },
+  { id: 'steady', title: 'steady', run: () => sleep(4500) },
   { id: 'rolling', title: 'rolling upgrade', run: (fleet) => upgradeAll(fleet, 'SIGTERM') },
   { id: 'vanished', title: 'a machine vanishes', run: (fleet) => loseMachine(fleet, 'm3') },
   { id: 'killed', title: 'a process is killed', run: (fleet) => killServer(fleet, 'm3') },
@@ -46,6 +46,7 @@ export async function runScenario(scope, { id, title, changes, run }, server, fo
   fleet.balancer = await startBalancer(own, folder, changes);
   const clients = new Child(own, 'clients', [process.execPath, load, addresses.balancer, port, crowd.visitors, crowd.residents, crowd.readers].map(String));
   await clients.line(/^ready$/);
+  tell('the clients are there');
   await run(fleet);
   const open = {};
   for (const { svname, scur } of await fleet.balancer.states()) open[svname] = Number(scur);
