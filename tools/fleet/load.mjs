@@ -5,7 +5,7 @@
 //
 // A visitor connects, has ten messages echoed, closes, and comes again. A resident stays, and says something ten times a
 // second; where its connection is ended it connects again. A slow reader says all that it has to say at once, closes its
-// sending side, and takes some four seconds to read the echo. Each waits at most five seconds for anything. When all residents
+// sending side, and takes four seconds or more to read the echo. Each waits at most five seconds for anything. When all residents
 // have had an echo, `ready` goes to stdout; when stdin ends, visitors and residents finish what they have begun, readers leave,
 // and one line of JSON says what they have seen.
 
@@ -13,13 +13,13 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-export const habits = { patience_ms: 5000, visitor_messages: 10, visitor_pause_ms: 20, resident_pause_ms: 100, message_bytes: 256, reader_bytes: 256 * 1024, reader_bytes_per_second: 64 * 1024 };
+export const habits = { patience_ms: 5000, visitor_messages: 10, visitor_pause_ms: 20, resident_pause_ms: 100, message_bytes: 256, reader_bytes: 512 * 1024, reader_bytes_per_second: 128 * 1024 };
 const pauseAfterFailure = 50; // ms: a client that was turned away does not hammer at the door
 
 const readerInterval = 50; // ms between two reads of a slow reader
 
 const makeTally = () => ({
-  connections: 0, refused: 0, reset: 0, timed_out: 0, cut_off: 0, ended: 0, messages: 0, bytes_sent: 0, bytes_not_echoed: 0, bytes_wrong: 0,
+  connections: 0, refused: 0, reset: 0, timed_out: 0, timed_out_half_closed: 0, cut_off: 0, ended: 0, messages: 0, bytes_sent: 0, bytes_not_echoed: 0, bytes_wrong: 0,
   longest_wait_ms: 0,
 });
 
@@ -162,7 +162,7 @@ class Crowd {
     tally.bytes_not_echoed += Math.max(0, message.length - echo.length);
     tally.bytes_wrong += countWrong(echo, message);
     if (connection.end === 'eof' && echo.length >= message.length) return true;
-    this.#note(tally, connection);
+    this.#note(tally, connection, { isHalfClosed: true });
     return false;
   }
 
@@ -191,7 +191,7 @@ class Crowd {
     await this.#timed(tally, () => connection.until(() => connection.end !== undefined));
     tally.bytes_wrong += connection.take().length; // Nothing was owed any more.
     if (connection.end === 'eof') return true;
-    this.#note(tally, connection);
+    this.#note(tally, connection, { isHalfClosed: true });
     return false;
   }
 
@@ -202,9 +202,11 @@ class Crowd {
     return result;
   }
 
-  #note(tally, { end }) {
-    if (end === undefined || end === 'ETIMEDOUT') tally.timed_out++;
-    else if (end === 'eof') tally.cut_off++; // An echo was owed.
+  #note(tally, { end }, { isHalfClosed = false } = {}) {
+    if (end === undefined || end === 'ETIMEDOUT') {
+      tally.timed_out++;
+      if (isHalfClosed) tally.timed_out_half_closed++;
+    } else if (end === 'eof') tally.cut_off++; // An echo was owed.
     else if (end === 'ECONNREFUSED') tally.refused++;
     else if (end === 'ECONNRESET' || end === 'EPIPE') tally.reset++;
     else throw new Error(`a connection ended with ${end}, which is not counted`);

@@ -37,13 +37,18 @@ export function makeNetwork(scope) {
     ip('-n', namespaceOf(machine), 'link', 'set', 'eth0', 'up');
     ip('-n', namespaceOf(machine), 'link', 'set', 'lo', 'up');
   }
-  // Little room on the way back, so that a client that reads slowly holds its server up with little (tools/fleet/haproxy.cfg).
-  for (const machine of machines) setBuffers(machine, 'wmem');
-  setBuffers('clients', 'rmem');
+  // Little room on the way back, so that a client that reads slowly holds its server up (tools/fleet/haproxy.cfg too). Much on
+  // the way there: all that a client has sent is in the kernel of its server.
+  for (const machine of machines) {
+    setBuffers(machine, 'wmem', '4096 16384 32768');
+    setBuffers(machine, 'rmem', '4096 4194304 8388608');
+  }
+  setBuffers('clients', 'rmem', '4096 16384 32768');
 }
 
-function setBuffers(machine, which) {
-  ip('netns', 'exec', namespaceOf(machine), 'sh', '-c', `echo 4096 16384 32768 >/proc/sys/net/ipv4/tcp_${which}`);
+// The least, the first and the greatest size of a socket's buffer (tcp(7)).
+function setBuffers(machine, which, sizes) {
+  ip('netns', 'exec', namespaceOf(machine), 'sh', '-c', `echo ${sizes} >/proc/sys/net/ipv4/tcp_${which}`);
 }
 
 /** From now on the machine is not there: no packet reaches it, and none comes from it. */

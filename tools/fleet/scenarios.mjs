@@ -10,10 +10,10 @@ import { Child } from './children.mjs';
 import { addTallies, habits } from './load.mjs';
 import { addresses, cutOff, machines, plugIn, port } from './network.mjs';
 
-export const crowd = { visitors: 24, residents: 12, readers: 3 };
+export const crowd = { visitors: 24, residents: 12, readers: 6 };
 
 const load = fileURLToPath(new URL('load.mjs', import.meta.url));
-const drainPatience = 1500; // ms for those who are still with a machine that is to be stopped
+const drainPatience = 1000; // ms for those who are still with a machine that is to be stopped
 const restartPause = 1000; // ms from the last event to the end of a scenario: what it has done to clients is over by then
 
 const cutOffWithTheMachine = ' on-marked-down shutdown-sessions';
@@ -81,12 +81,16 @@ async function upgrade(fleet, machine, signal) {
   const isEmpty = await becomesTrue(async () => (await balancer.connectionsOf(machine)) === 0, drainPatience, 20);
   const left = isEmpty ? 0 : await balancer.connectionsOf(machine);
   // 2. The server is asked to end, and ends those that are left in good order.
-  const since = balancer.now;
+  //    Its port is closed from now on: a check would find the machine down, and the balancer would cut off those whom the
+  //    server is still serving. So the checks rest meanwhile.
+  await balancer.tell(`disable health machines/${machine}`);
   fleet.servers[machine].signal(signal);
   const how = await waitFor(`the end of the server on ${machine}`, fleet.servers[machine].ended);
   tell(`${machine}: ${left} connections were left when ${signal} came; the server ended with ${how}`);
   // 3. The balancer finds it down: so that when it finds it up, it is the new one that it has found.
-  await balancer.found(machine, 'DOWN', since);
+  const ended = balancer.now;
+  await balancer.tell(`enable health machines/${machine}`);
+  await balancer.found(machine, 'DOWN', ended);
   const restarted = balancer.now;
   await startServer(fleet, machine);
   await balancer.found(machine, 'UP', restarted);

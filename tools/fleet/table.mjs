@@ -7,6 +7,7 @@ const columns = [
   ['refused', ({ refused }) => formatCount(refused)],
   ['reset', ({ reset }) => formatCount(reset)],
   ['timed out', ({ timed_out }) => formatCount(timed_out)],
+  ['after a half-close', ({ timed_out_half_closed: count }) => formatCount(count)],
   ['cut off', ({ cut_off }) => formatCount(cut_off)],
   ['ended', ({ ended }) => formatCount(ended)],
   ['bytes sent', ({ bytes_sent }) => formatCount(bytes_sent)],

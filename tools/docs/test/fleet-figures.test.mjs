@@ -5,7 +5,7 @@ import { afterEach, test } from 'node:test';
 import { makeSyncedProject } from './fixture.mjs';
 
 const scenario = {
-  id: 'steady', title: 'steady', connections: 1234, refused: 0, reset: 0, timed_out: 0, cut_off: 0, ended: 0, bytes_sent: 5, not_echoed: { visitors: 6, residents: 7, readers: 8 },
+  id: 'steady', title: 'steady', connections: 1234, refused: 0, reset: 0, timed_out: 0, timed_out_half_closed: 0, cut_off: 0, ended: 0, bytes_sent: 5, not_echoed: { visitors: 6, residents: 7, readers: 8 },
   longest_wait_ms: 9, open_at_the_end: { m1: 1, m2: 2, m3: 3 },
 };
 const results = {

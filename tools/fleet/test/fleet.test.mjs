@@ -101,8 +101,13 @@ test('a port on which nobody listens refuses', async () => {
 
 test('who is never answered has waited for as long as it is patient', async () => {
   const { visitors } = await count({ visitors: 3 }, (client) => client.resume());
-  assert.equal(visitors.timed_out, 3);
+  assert.deepEqual([visitors.timed_out, visitors.timed_out_half_closed], [3, 0]);
   assert.ok(visitors.longest_wait_ms >= habits.patience_ms - 5);
+});
+
+test('so has a client that has closed its sending side, which is counted beside', async () => {
+  const { visitors } = await count({ visitors: 3 }, (client) => client.on('data', (bytes) => client.write(bytes)));
+  assert.deepEqual([visitors.timed_out, visitors.timed_out_half_closed, visitors.bytes_not_echoed], [3, 3, 0]);
 });
 
 test('what a slow reader has not got is counted', async () => {
