@@ -26,6 +26,7 @@
 #include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 
 using Catch::Matchers::EndsWith;
 
@@ -172,6 +173,7 @@ TEST_CASE("without memory for a message its client is turned away, and the other
 
 TEST_CASE("an echo takes three entries, where it took two", "[limit]") {
     require_io_uring();
+    require_strace();
     REQUIRE(entries_for_ten_echoes(chapter_before()) == "two for each echo");
     REQUIRE(entries_for_ten_echoes(chapter_under_test()) == "three for each echo");
 }

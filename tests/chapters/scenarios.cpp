@@ -606,6 +606,41 @@ std::string buffers_of_silent_clients(const Chapter& chapter) {
     return each <= size / 10 ? "silent clients keep no buffer" : std::to_string(each) + " bytes";
 }
 
+/// How many entries were handed over in the calls of io_uring_enter that strace has seen.
+static int count_entries(const SystemCallTrace& trace) {
+    // io_uring_enter(5, 2, 1, ...): the second number is how many entries are handed over.
+    const std::regex entered(R"(io_uring_enter\(\d+, (\d+), )");
+    int entries = 0;
+    for (const std::string& line : trace.lines()) {
+        std::smatch match;
+        if (std::regex_search(line, match, entered)) {
+            entries += std::stoi(match[1]);
+        }
+    }
+    return entries;
+}
+
+std::string entries_for_forty_with_one_buffer(const Chapter& chapter) {
+    constexpr int count = 40;
+    const Server server(chapter, {.arguments = {"--port", "0", "--buffers", "1"}});
+    std::vector<Client> clients = connect_clients(server, count);
+    wait_until_at_rest(server);
+    const SystemCallTrace trace(server, "io_uring_enter");
+    server.stop_all();
+    for (Client& client : clients) {
+        client.send("hello");
+    }
+    server.continue_all();
+    for (Client& client : clients) {
+        REQUIRE(client.receive(5) == "hello");
+    }
+    wait_until_at_rest(server);
+    const int entries = count_entries(trace);
+    CAPTURE(entries);
+    REQUIRE(entries >= 2 * count - 1);
+    return entries <= 6 * count ? "a few for each" : "many for each";
+}
+
 std::string entries_for_ten_echoes(const Chapter& chapter) {
     const Server server(chapter);
     Client client(server);
@@ -616,21 +651,28 @@ std::string entries_for_ten_echoes(const Chapter& chapter) {
         REQUIRE(client.exchange("hello") == "hello");
         wait_until_at_rest(server);
     }
-    // io_uring_enter(5, 2, 1, ...): the second number is how many entries are handed over.
-    const std::regex entered(R"(io_uring_enter\(\d+, (\d+), )");
-    int entries = 0;
-    for (const std::string& line : trace.lines()) {
-        std::smatch match;
-        if (std::regex_search(line, match, entered)) {
-            entries += std::stoi(match[1]);
-        }
-    }
+    const int entries = count_entries(trace);
     // What the first wait is for was handed over before strace came; and once more at the end.
     const int each = (entries + 1) / 10;
     const std::vector<std::string> words{"no", "one", "two", "three"};
     return std::abs(entries - 10 * each) <= 1 && each < 4
                ? words[static_cast<std::size_t>(each)] + " for each echo"
                : std::to_string(entries);
+}
+
+std::string memory_taken_by_ten_echoes(const Chapter& chapter) {
+    const Server server(chapter, {.arguments = {"--port", "0"}, .allocations_can_fail = true});
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    wait_until_at_rest(server);
+    constexpr int many = 1'000'000;
+    server.fail_allocation(many);
+    for (int i = 0; i < 10; ++i) {
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+    wait_until_at_rest(server);
+    const int count = many - server.allocations_left();
+    return count == 0 ? "none" : count == 10 ? "one for each echo" : std::to_string(count);
 }
 
 std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options) {

@@ -139,6 +139,13 @@ std::string buffers_of_silent_clients(const Chapter& chapter);
 /// "one for each echo". Needs strace.
 std::string entries_for_ten_echoes(const Chapter& chapter);
 
+/// How much memory a server allocates while a client has ten echoes: "one for each echo", "none".
+std::string memory_taken_by_ten_echoes(const Chapter& chapter);
+
+/// How many entries it takes until forty clients that have sent at the same moment have their
+/// echoes, where there is one buffer: "a few for each" or "many for each".
+std::string entries_for_forty_with_one_buffer(const Chapter& chapter);
+
 /// Who has worked when 64 clients have had their echoes: "one thread serves everybody", "several
 /// threads serve", or "no thread has been awake".
 std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options);

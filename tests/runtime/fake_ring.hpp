@@ -57,6 +57,9 @@ public:
     /// Whether a descriptor has something to read as soon as it is asked for.
     bool polls_are_ready = true;
 
+    /// What the kernel answers when buffers are to be provided: 0, or a negative error number.
+    int answer_to_buffers = 0;
+
     /// How many buffers are provided, and have not been taken.
     unsigned buffers() const;
 

@@ -93,7 +93,7 @@ int io_uring_register_buf_ring(io_uring* ring, io_uring_buf_reg* buffers, unsign
         return original(ring, buffers, flags);
     }
     FakeRing::now->provide(*buffers);
-    return 0;
+    return FakeRing::now->answer_to_buffers;
 }
 
 int io_uring_get_events(io_uring* ring) {
@@ -256,7 +256,7 @@ using BytesOf = decltype(std::declval<AnySocket&>().read().await_resume());
 
 /// How many bytes have come; 0 is the end of the file.
 template <typename AnySocket>
-Task<std::size_t> read_some(AnySocket& socket) {
+Task<std::size_t> read_once(AnySocket& socket) {
     if constexpr (reads_into_memory<AnySocket>) {
         std::array<char, 16> buffer{};
         co_return co_await socket.read(buffer);
@@ -268,7 +268,7 @@ Task<std::size_t> read_some(AnySocket& socket) {
 
 /// Reads until the end of the file, and counts what is allocated meanwhile.
 template <typename AnySocket>
-Task<> read_to_end(AnySocket& socket, int& allocations) {
+Task<> read_until_end(AnySocket& socket, int& allocations) {
     const int before = allocations_so_far;
     if constexpr (reads_into_memory<AnySocket>) {
         std::array<char, 16> buffer{};
@@ -285,7 +285,7 @@ Task<> read_to_end(AnySocket& socket, int& allocations) {
 
 /// How many of the bytes have been sent.
 template <typename AnySocket>
-Task<std::size_t> send_some(AnySocket& socket, std::string bytes) {
+Task<std::size_t> send_once(AnySocket& socket, std::string bytes) {
     if constexpr (requires(std::span<const char> span) { socket.send(span); }) {
         co_return co_await socket.send(std::span<const char>(bytes));
     } else {
@@ -297,9 +297,9 @@ Task<std::size_t> send_some(AnySocket& socket, std::string bytes) {
 }
 
 /// What a read, a send or an accept came to: a number, or the number of an error.
-Task<> note_read(Socket& socket, std::string& noted) {
+Task<> note_read_result(Socket& socket, std::string& noted) {
     try {
-        const std::size_t count = co_await read_some(socket);
+        const std::size_t count = co_await read_once(socket);
         noted += std::to_string(count);
     } catch (const std::system_error& error) {
         noted += "error " + std::to_string(error.code().value());
@@ -307,9 +307,9 @@ Task<> note_read(Socket& socket, std::string& noted) {
     noted += ";";
 }
 
-Task<> note_send(Socket& socket, std::string bytes, std::string& noted) {
+Task<> note_send_result(Socket& socket, std::string bytes, std::string& noted) {
     try {
-        const std::size_t count = co_await send_some(socket, std::move(bytes));
+        const std::size_t count = co_await send_once(socket, std::move(bytes));
         noted += std::to_string(count);
     } catch (const std::system_error& error) {
         noted += "error " + std::to_string(error.code().value());
@@ -317,7 +317,7 @@ Task<> note_send(Socket& socket, std::string bytes, std::string& noted) {
     noted += ";";
 }
 
-Task<> note_accept(Acceptor& acceptor, std::string& noted) {
+Task<> note_accept_result(Acceptor& acceptor, std::string& noted) {
     Address address;
     const int result = co_await acceptor.accept(address);
     noted += std::to_string(result) + ";";
@@ -350,7 +350,7 @@ TEST_CASE("fake ring: a read comes to what its completion says, whatever that is
             // What has been interrupted, or has not waited, is asked again, and then comes to 5.
             fake.complete(IORING_OP_RECV, asked++ == 0 ? result : 5);
         };
-        reactor.start(note_read(socket, noted));
+        reactor.start(note_read_result(socket, noted));
         reactor.run();
         REQUIRE(asked == (is_asked_again(result) ? 2 : 1));
         REQUIRE(noted == (is_asked_again(result) ? "5;"
@@ -370,7 +370,7 @@ TEST_CASE("fake ring: a send comes to what its completion says, whatever that is
         std::string noted;
         int asked = 0;
         fake.when_asleep = [&] { fake.complete(IORING_OP_SEND, asked++ == 0 ? result : 5); };
-        reactor.start(note_send(socket, bytes, noted));
+        reactor.start(note_send_result(socket, bytes, noted));
         reactor.run();
         const bool is_asked_again = result == -EINTR || result == -EAGAIN;
         REQUIRE(asked == (is_asked_again ? 2 : 1));
@@ -390,7 +390,7 @@ TEST_CASE("fake ring: an accept comes to what its completion says, whatever that
         std::string noted;
         int asked = 0;
         fake.when_asleep = [&] { fake.complete(IORING_OP_ACCEPT, asked++ == 0 ? result : 1234); };
-        reactor.start(note_accept(acceptor, noted));
+        reactor.start(note_accept_result(acceptor, noted));
         reactor.run();
         const bool is_asked_again = result == -EINTR || result == -EAGAIN;
         REQUIRE(asked == (is_asked_again ? 2 : 1));
@@ -416,7 +416,7 @@ TEST_CASE(
         ++completions;
     };
     int allocations = -1;
-    reactor.start(read_to_end(socket, allocations));
+    reactor.start(read_until_end(socket, allocations));
     reactor.run();
     REQUIRE(completions == messages * static_cast<int>(results.size()) + 1);
     CAPTURE(allocations);
@@ -464,8 +464,8 @@ TEST_CASE("fake ring: a read and the request to cancel it end in either order", 
     };
     Socket other(reactor, some_descriptor());
     std::string of_other;
-    reactor.start(note_read(socket, noted));
-    reactor.start(note_send(other, "x", of_other));
+    reactor.start(note_read_result(socket, noted));
+    reactor.start(note_send_result(other, "x", of_other));
     reactor.run();
     REQUIRE(noted == now.noted);
     REQUIRE(of_other == "1;");
@@ -494,9 +494,9 @@ TEST_CASE("fake ring: who is destroyed in flight waits for the kernel, whatever 
             }
         };
         Socket other(reactor, some_descriptor());
-        reactor.start(note_read(socket, noted));
+        reactor.start(note_read_result(socket, noted));
         reactor.start([](Socket& sends) -> Task<> {
-            co_await send_some(sends, "x");
+            co_await send_once(sends, "x");
             throw std::runtime_error("enough");
         }(other));
         REQUIRE_THROWS_AS(reactor.run(), std::runtime_error);
@@ -515,7 +515,7 @@ TEST_CASE("fake ring: no answer is awaited to a request for which there was no r
         for (int i = 0; i < 300; ++i) {
             reactor.start([](Reactor& loop, std::string& notes) -> Task<> {
                 Socket socket(loop, some_descriptor());
-                co_await note_read(socket, notes);
+                co_await note_read_result(socket, notes);
             }(reactor, noted));
         }
         reactor.start([](Reactor& loop) -> Task<> {
@@ -551,9 +551,9 @@ TEST_CASE("fake ring: a client that comes as its accept is destroyed is closed",
                 fake.complete(IORING_OP_ACCEPT, number);
             }
         };
-        reactor.start(note_accept(acceptor, noted));
+        reactor.start(note_accept_result(acceptor, noted));
         reactor.start([](Socket& sends) -> Task<> {
-            co_await send_some(sends, "x");
+            co_await send_once(sends, "x");
             throw std::runtime_error("enough");
         }(other));
         REQUIRE_THROWS_AS(reactor.run(), std::runtime_error);
@@ -573,7 +573,7 @@ TEST_CASE("fake ring: what the kernel does not take for now goes with a later ca
     fake.refusals.assign(times, refusal);
     fake.when_asleep = [&] { fake.complete(IORING_OP_RECV, 5); };
     std::string noted;
-    reactor.start(note_read(socket, noted));
+    reactor.start(note_read_result(socket, noted));
     reactor.run();
     REQUIRE(noted == "5;");
     REQUIRE(fake.refusals.empty());
@@ -586,7 +586,7 @@ TEST_CASE("fake ring: where the kernel takes nothing any more, run() throws", "[
     {
         Reactor reactor;
         Socket socket(reactor, some_descriptor());
-        reactor.start(note_read(socket, noted));
+        reactor.start(note_read_result(socket, noted));
         fake.refusals = {-EBADF};
         try {
             reactor.run();

@@ -87,7 +87,7 @@ const keepNobodyIdle = {
 // What a chapter changed, measured against the one before it: what looks small beside the baseline.
 export const steps = [
   { name: 'sleep', chapter: 'reactor', title: 'coroutines in the place of callbacks', loads: ['64B-50', '64B-1000'] },
-  { name: 'multishot', chapter: 'drain', title: 'multishot receives and lent buffers', loads: ['64B-50', '64B-1000', '64K-50'] },
+  { name: 'loan', chapter: 'accept-queue', title: 'receives into lent buffers of a pool', loads: ['64B-50', '64B-1000', '64K-50'] },
 ];
 
 export const peers = [

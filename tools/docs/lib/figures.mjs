@@ -269,7 +269,7 @@ function makeKnobs(results) {
 // A knob that is a whole chapter says which.
 function describeKnob(results, { name, what }) {
   const chapter = results.list('servers').find(({ id, kind }) => id === name && kind === 'chapter');
-  return chapter ? `${what}: chapter ${chapter.id.slice(0, 2)}` : what;
+  return chapter && /^\d\d-/.test(chapter.id) ? `${what}: chapter ${chapter.id.slice(0, 2)}` : what;
 }
 
 // --- Circumstances ----------------------------------------------------------------------------------
