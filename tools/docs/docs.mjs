@@ -59,6 +59,9 @@ Figures, made from docs/measurements/results.json:
                               all servers, or these, at the loads; whole: with the load's processor time
   ranges LOAD                 messages a second and latencies as dated ranges
   counted  memory  idle  coroutine  knobs  machine  drift  left-out
+and from docs/fleet-results.json:
+  fleet [SCENARIO...]         what clients saw of the machines: of all, or of these side by side
+  fleet-open                  where their connections were at the end
 
 Environment: DOCS_STRICT=1 makes check fail when a session cannot be run on this machine.
 `;

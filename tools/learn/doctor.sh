@@ -21,6 +21,7 @@ main() {
   check_tool node "node $(print_version node)" "trace, capture, watch and bench"
   check_tool git "git $(print_version git)" "diff"
   check_tool nc "nc" "talking to a server by hand"
+  check_tool haproxy "haproxy" "fleet"
   check_kernel
   check_io_uring
   check_limits

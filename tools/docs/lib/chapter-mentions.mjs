@@ -7,7 +7,7 @@
 
 const gap = String.raw`\s+(?:(?://+[/!<]*|#+|>)\s*)?`; // a line may end here, in a comment or a quotation, too
 const link = String.raw`\[[^\]]*\]\([^)]*\)`;
-const commands = 'run|test|diff|trace|capture|watch|client|predict|quiz|practice|ask|bench';
+const commands = 'run|test|diff|trace|capture|watch|client|predict|quiz|practice|ask|bench|fleet';
 const mode = String.raw`(?:\s+(?:explain|socratic|quiz|diagnose|practice))?`; // of ./learn ask
 const option = String.raw`(?:\s+--?[a-z][\w-]*(?:=\S+|\s+[a-z][\w./~-]*)?)*?`;
 

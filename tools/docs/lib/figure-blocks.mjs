@@ -4,6 +4,7 @@
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFigures } from './figures.mjs';
+import { fleetResultsPath, isOfFleet, makeFleetFigures, readFleetResults } from './fleet-figures.mjs';
 import { Problem } from './problem.mjs';
 import { Results, resultsPath } from './results.mjs';
 
@@ -28,6 +29,11 @@ export class FigureMaker {
     return this.#results;
   }
 
+  get fleetResults() {
+    if (!this.project.isFile(fleetResultsPath)) throw new Problem(`there is no ${fleetResultsPath}, from which these figures are made; make it with ./learn fleet --record`);
+    return readFleetResults(this.project.readText(fleetResultsPath));
+  }
+
   // {marker, content} for each marker that can be followed; the others become findings.
   makeAll(document, report) {
     this.#checkEnds(document, report);
@@ -40,8 +46,10 @@ export class FigureMaker {
   #make(document, marker) {
     if (marker.rest.includes('-->')) throw new Problem('the end of figures stands on a line of its own; put <!-- /figures --> on the next one');
     if (!document.figuresRange(marker)) throw new Problem('these figures have no end; put <!-- /figures --> on a line below this marker');
+    const words = marker.rest.split(/\s+/).filter(Boolean);
+    if (isOfFleet(words)) return makeFleetFigures(this.fleetResults, words);
     const link = posix.relative(posix.dirname(document.path), measurementsPath);
-    return makeFigures(this.results, marker.rest.split(/\s+/).filter(Boolean), { ...this.project.chapterOf(document.path), link });
+    return makeFigures(this.results, words, { ...this.project.chapterOf(document.path), link });
   }
 
   #checkEnds(document, report) {
@@ -87,7 +95,8 @@ export function describeStaleFigures(document, { marker, content }) {
   const length = Math.max(recorded.length, content.length);
   const line = [...Array(length).keys()].find((index) => recorded[index] !== content[index]?.trim());
   if (line === undefined) return undefined;
-  return `the figures under this marker are stale: line ${line + 1} is ${quote(recorded[line])}, from ${resultsPath} it is ${quote(content[line])}`;
+  const source = isOfFleet(marker.rest.split(/\s+/)) ? fleetResultsPath : resultsPath;
+  return `the figures under this marker are stale: line ${line + 1} is ${quote(recorded[line])}, from ${source} it is ${quote(content[line])}`;
 }
 
 function trimBlankLines(lines) {
