@@ -157,6 +157,7 @@ void run_workers(std::vector<Fd> listeners, int buffers, const Work& work) {
     for (std::size_t i = 0; i < listeners.size(); ++i) {
         workers.emplace_back(static_cast<unsigned>(buffers), failed);
     }
+    const HappensAtLast at_last(end);  // Or else workers that have started would go on.
     announce(listeners.front());
     for (std::size_t i = 0; i < listeners.size(); ++i) {
         workers[i].start([&, i](Reactor& reactor) { work(reactor, std::move(listeners[i]), end); });

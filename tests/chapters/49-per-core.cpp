@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -100,8 +101,21 @@ TEST_CASE("every worker has a listener of its own, and every one of them gets cl
     require_io_uring();
     const Server server(with_workers(3));
     REQUIRE(proc::count_sockets(server.pid()) == 3);
-    const std::vector<Client> clients = connect_clients(server, 100);
-    REQUIRE(server.count_clients() == 100);
+    std::vector<Client> clients = connect_clients(server, 100);
+    wait_until_at_rest(server);
+    const std::vector<pid_t> workers = workers_of(server);
+    REQUIRE(workers.size() == 3);
+    std::vector<long long> before;
+    for (const pid_t worker : workers) {
+        before.push_back(proc::switches(worker));
+    }
+    for (Client& client : clients) {
+        REQUIRE(client.exchange("hello") == "hello");
+    }
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        CAPTURE(i);
+        REQUIRE(proc::switches(workers[i]) > before[i]);
+    }
     // Nobody waits for a thread that is not there.
     REQUIRE(proc::accept_queue_length(server.endpoint()) == 0);
 }
@@ -121,6 +135,16 @@ TEST_CASE("there are never more clients than --max-clients, over all workers, an
             REQUIRE(client.exchange("still there?") == "still there?");
         }
     }
+    // Those who have a client in hand have looked for a place again and again.
+    const auto count_wakes = [&] {
+        long long count = 0;
+        for (const auto& [thread, switches] : proc::voluntary_switches_of_threads(server.pid())) {
+            count += switches;
+        }
+        return count;
+    };
+    const long long before = count_wakes();
+    wait_until("the workers have looked for a place", [&] { return count_wakes() >= before + 8; });
     for (const Client& client : waiting) {
         REQUIRE_FALSE(client.has_input());
     }
@@ -174,7 +198,7 @@ TEST_CASE("those who wait for a place do not keep the server awake, nor from its
 }
 
 TEST_CASE("limit: threads that take places at once never take more than there are", "[promise]") {
-    ClientLimit limit(100);
+    ClientLimit limit(2);
     std::atomic<int> taken = 0;
     std::atomic<int> most = 0;
     {
@@ -194,12 +218,12 @@ TEST_CASE("limit: threads that take places at once never take more than there ar
             });
         }
     }
-    REQUIRE(most <= 100);
+    REQUIRE(most <= 2);
     int left = 0;
     while (limit.take()) {
         ++left;
     }
-    REQUIRE(left == 100);
+    REQUIRE(left == 2);
 }
 
 TEST_CASE("limit: a permit that is moved gives its place back once", "[promise]") {
@@ -247,6 +271,36 @@ TEST_CASE("a worker that has no ring ends the server before it is ready", "[prom
     REQUIRE(strace.wait_for_exit() == "exit 1");
     REQUIRE_THAT(strace.diagnostics(),
                  StartsWith("error: io_uring_setup: Cannot allocate memory: the limit"));
+}
+
+TEST_CASE("where a worker cannot be given its work, those that have begun are ended, too",
+          "[promise]") {
+    require_io_uring();
+    require_failing_allocations();
+    const auto start = [] {
+        return std::make_unique<Program>(
+            chapter_under_test().server,
+            StartSettings{.arguments = {"--port", "0", "--workers", "3"},
+                          .allocations_can_fail = true});
+    };
+    constexpr int many = 1'000'000;
+    const auto counts = start();
+    counts->fail_allocation(many);
+    REQUIRE(counts->try_read_line());
+    wait_until("the workers serve", [&] { return proc::is_asleep(counts->pid()); });
+    const int all = many - counts->allocations_left();
+    // Whichever of the last ones fails, the server ends: by itself, or as it is told.
+    for (int which = all - 40; which <= all; ++which) {
+        CAPTURE(which, all);
+        const auto server = start();
+        server->fail_allocation(which);
+        if (server->try_read_line()) {
+            server->signal(SIGTERM);
+        }
+        // Where it ends by itself already, the signal finds it as a second one would.
+        const std::string exit = server->wait_for_exit();
+        REQUIRE((exit == "exit 0" || exit == "exit 1" || exit == "killed by SIGTERM"));
+    }
 }
 
 TEST_CASE("a worker that fails ends the server, which says why, and the others drain",
@@ -305,7 +359,7 @@ TEST_CASE("numbers that cannot be are refused, and the exit code is 2", "[promis
     REQUIRE_THAT(run.err, ContainsSubstring("wants a whole number from "));
 }
 
-TEST_CASE("a worker that no client is given to sleeps, however busy the others are", "[limit]") {
+TEST_CASE("a worker to which no client is given sleeps, however busy the others are", "[limit]") {
     require_io_uring();
     const Server server(with_workers(4));
     wait_until_at_rest(server);

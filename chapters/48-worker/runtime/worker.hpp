@@ -43,10 +43,14 @@ private:
             return;
         }
         is_ready.set_value();
+        Work to_do;
         try {
-            work.get()(*reactor);
+            to_do = work.get();
         } catch (const std::future_error&) {
-            // It was not started, and never will be.
+            return;  // It was not started, and never will be.
+        }
+        try {
+            to_do(*reactor);
         } catch (...) {
             failed.happen();
             throw;

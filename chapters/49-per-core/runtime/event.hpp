@@ -25,6 +25,18 @@ private:
     Fd fd_;
 };
 
+/// Has an event happen at the end of its scope at the latest, on whichever path that is left.
+class HappensAtLast {
+public:
+    explicit HappensAtLast(const Event& event) noexcept : event_(event) {}
+    HappensAtLast(const HappensAtLast&) = delete;
+    HappensAtLast& operator=(const HappensAtLast&) = delete;
+    ~HappensAtLast() { event_.happen(); }
+
+private:
+    const Event& event_;
+};
+
 /// What EventWatch::happened() returns.
 class [[nodiscard]] Happened : public Operation {
 public:

@@ -8,13 +8,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <initializer_list>
 
 #include "check.hpp"
 #include "event.hpp"
 #include "fd.hpp"
-#include "program.hpp"
 
 inline sigset_t signal_set(std::initializer_list<int> numbers) {
     sigset_t set;
@@ -49,14 +47,10 @@ inline void release_signals(std::initializer_list<int> numbers) {
 }
 
 /// Sleeps until one of the signals that are held has come, and takes it; or until the event has
-/// happened. Where the thread cannot sleep, it says so and returns.
+/// happened.
 inline void wait_for_signal(const Fd& signals, const Event& event) noexcept {
     std::array<pollfd, 2> watched{{{signals.get(), POLLIN, 0}, {event.fd().get(), POLLIN, 0}}};
-    while (::poll(watched.data(), watched.size(), -1) == -1) {
-        if (errno != EINTR) {
-            report({"poll: ", std::strerror(errno)});
-            return;
-        }
+    while (::poll(watched.data(), watched.size(), -1) == -1 && errno == EINTR) {
     }
     signalfd_siginfo signal{};
     [[maybe_unused]] const ssize_t taken = ::read(signals.get(), &signal, sizeof signal);
