@@ -149,6 +149,27 @@ int __io_uring_get_cqe(io_uring* ring, io_uring_cqe** completion, unsigned submi
     return memory;
 }
 
+// The other forms are those of the library, or of a sanitizer: all are to come here.
+void* operator new[](std::size_t size) {
+    return operator new(size);
+}
+
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+void operator delete[](void* memory) noexcept {
+    operator delete(memory);
+}
+
+void operator delete[](void* memory, std::size_t) noexcept {
+    operator delete(memory);
+}
+
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
     note_freed(memory);
     std::free(memory);
