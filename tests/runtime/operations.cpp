@@ -150,11 +150,11 @@ int __io_uring_get_cqe(io_uring* ring, io_uring_cqe** completion, unsigned submi
 }
 
 // The other forms are those of the library, or of a sanitizer: all are to come here.
-void* operator new[](std::size_t size) {
+[[gnu::noinline]] void* operator new[](std::size_t size) {
     return operator new(size);
 }
 
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+[[gnu::noinline]] void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
     try {
         return operator new(size);
     } catch (const std::bad_alloc&) {
@@ -162,11 +162,11 @@ void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
     }
 }
 
-void operator delete[](void* memory) noexcept {
+[[gnu::noinline]] void operator delete[](void* memory) noexcept {
     operator delete(memory);
 }
 
-void operator delete[](void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept {
     operator delete(memory);
 }
 
