@@ -169,7 +169,7 @@ private:
         if (memory_) {
             ::io_uring_prep_recv(&entry, fd(), memory_.get(), size, 0);
         } else {
-            ::io_uring_prep_poll_add(&entry, fd(), POLLIN | POLLRDHUP);
+            ::io_uring_prep_poll_add(&entry, fd(), POLLIN);
         }
     }
 

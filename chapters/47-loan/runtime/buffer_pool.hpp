@@ -1,4 +1,4 @@
-// Buffers that belong to the ring: the kernel takes one when it has bytes for somebody.
+// Buffers that belong to the ring: the kernel takes one when bytes have come for a read.
 #pragma once
 
 #include <liburing.h>
@@ -37,7 +37,7 @@ private:
     const std::size_t size_;
 };
 
-/// A ring of provided buffers, for all receives together. Until bytes come, nobody has a buffer.
+/// A ring of provided buffers, for all receives together. Until bytes come, no read has a buffer.
 class BufferPool {
 public:
     static constexpr std::uint16_t group = 0;  ///< the number by which entries name the pool

@@ -16,7 +16,7 @@ public:
     /// Throws std::system_error.
     Event() : fd_(check(::eventfd(0, EFD_CLOEXEC), "eventfd")) {}
 
-    /// Nobody reads the number, so the descriptor is readable from now on.
+    /// No thread reads the number, so the descriptor is readable from now on.
     void happen() const noexcept { ::eventfd_write(fd_.get(), 1); }
 
     const Fd& fd() const noexcept { return fd_; }

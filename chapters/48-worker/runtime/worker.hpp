@@ -10,8 +10,8 @@
 #include "event.hpp"
 #include "reactor.hpp"
 
-/// A thread that makes a loop, and works with it. The ring is nobody else's: the kernel refuses
-/// every other thread (IORING_SETUP_SINGLE_ISSUER).
+/// A thread that makes a loop, and works with it. The ring is its alone: the kernel refuses every
+/// other thread (IORING_SETUP_SINGLE_ISSUER).
 class Worker {
 public:
     using Work = std::function<void(Reactor&)>;
