@@ -18,6 +18,7 @@
 #include "check.hpp"
 #include "fd.hpp"
 #include "support/deadline.hpp"
+#include "support/open_listener.hpp"
 #include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/strace.hpp"
@@ -697,6 +698,17 @@ std::string threads_that_serve(const Chapter& chapter, const std::vector<std::st
         return "several threads serve";
     }
     return awake == 1 ? "one thread serves everybody" : "no thread has been awake";
+}
+
+std::string client_before_the_server(const Chapter& chapter) {
+    const OpenListener listener;
+    Client client(listener.endpoint());
+    client.send("hello");
+    const Server server(chapter, {.listeners = {listener.fd().get()}});
+    if (server.endpoint().port != listener.endpoint().port) {
+        return "the server listens elsewhere";
+    }
+    return client.receive(5) == "hello" ? "the client is served" : "the echo is wrong";
 }
 
 void wait_until_taken_and_released(const Server& server, int signal) {

@@ -150,6 +150,11 @@ std::string entries_for_forty_with_one_buffer(const Chapter& chapter);
 /// threads serve", or "no thread has been awake".
 std::string threads_that_serve(const Chapter& chapter, const std::vector<std::string>& options);
 
+/// A listener is there before the server is, with a client that waits, and the server is started
+/// with it as descriptor 3 (sd_listen_fds(3)): "the client is served", or "the server listens
+/// elsewhere".
+std::string client_before_the_server(const Chapter& chapter);
+
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
 /// server does not forget whom it has been told of. Needs strace.
 void require_echoes_in_spite_of_false_eagain();

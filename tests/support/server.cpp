@@ -88,6 +88,21 @@ void run_on_one_processor() {
     check(::sched_setaffinity(0, sizeof allowed, &allowed), "sched_setaffinity");
 }
 
+/// Puts the listeners where the program looks for them, and says so in its environment.
+void hand_over_listeners(const std::vector<int>& listeners) {
+    constexpr int first = STDERR_FILENO + 1;
+    const int above = first + static_cast<int>(listeners.size());
+    std::vector<int> copies;  // One that stands in another's place must not be closed by it.
+    for (const int listener : listeners) {
+        copies.push_back(check(::fcntl(listener, F_DUPFD_CLOEXEC, above), "fcntl"));
+    }
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+        check(::dup2(copies[i], first + static_cast<int>(i)), "dup2");
+    }
+    check(::setenv("LISTEN_FDS", std::to_string(listeners.size()).c_str(), 1), "setenv");
+    check(::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1), "setenv");
+}
+
 /// Becomes the program. Runs in the child between fork and exec, so it makes system calls and
 /// nothing else; on failure it says so on stderr and exits. `copy` is executed instead of the first
 /// word where it is open.
@@ -157,6 +172,12 @@ void run_on_one_processor() {
         for (int taken = STDERR_FILENO + 1; taken < settings.first_free_descriptor; ++taken) {
             require(::dup2(STDIN_FILENO, taken), "dup2");
         }
+    }
+    if (!settings.listeners.empty()) {
+        hand_over_listeners(settings.listeners);
+    }
+    for (const auto& [name, value] : settings.environment) {
+        require(::setenv(name.c_str(), value.c_str(), 1), "setenv");
     }
     // The interpreter of a script opens it once more, by this number.
     std::array<char, 2> beginning{};

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fd.hpp"
@@ -30,6 +31,8 @@ struct StartSettings {
     std::vector<int> blocked_signals{};  ///< that the program inherits as blocked
     bool one_processor = false;          ///< as `taskset` with one processor
     bool allocations_can_fail = false;   ///< with the library of fail_allocation() loaded
+    std::vector<int> listeners{};  ///< to be descriptors 3, 4, …, as sd_listen_fds(3) has it
+    std::vector<std::pair<std::string, std::string>> environment{};  ///< what else it finds there
 };
 
 /// One run of a program in a process group of its own. The destructor kills the whole group and
