@@ -129,14 +129,13 @@ std::vector<Listener> listen_for_all(const Options& options, int workers) {
     for (Fd& listener : take_listeners()) {
         listeners.push_back({std::move(listener), true});
     }
-    const bool are_shared = !listeners.empty();
-    if (!are_shared) {
+    if (listeners.empty()) {
         listeners.push_back({listen_on(options), false});
     }
     while (listeners.size() < static_cast<std::size_t>(workers)) {
-        const Fd& first = listeners.front().fd;
+        const auto& [first, is_shared] = listeners.front();
         listeners.push_back(
-            {are_shared ? share(first) : listen_beside(first, options.backlog), are_shared});
+            {is_shared ? share(first) : listen_beside(first, options.backlog), is_shared});
     }
     return listeners;
 }
