@@ -3,20 +3,15 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstddef>
-#include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -26,6 +21,8 @@
 #include "check.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
+#include "support/installed.hpp"
+#include "support/notifications.hpp"
 #include "support/open_listener.hpp"
 #include "support/proc.hpp"
 #include "support/rest.hpp"
@@ -39,56 +36,6 @@ StartSettings started_with(const OpenListener& listener, int workers = 1) {
     return {.arguments = {"--port", "0", "--workers", std::to_string(workers)},
             .listeners = {listener.fd().get()}};
 }
-
-/// What a service manager listens to: a datagram socket, named by a file, or by no file (an
-/// abstract name, which the kernel chooses).
-class Notifications {
-public:
-    explicit Notifications(const std::string& path)
-        : fd_(check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket")) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path, path.data(), path.size());
-        auto* const any = reinterpret_cast<sockaddr*>(&address);
-        socklen_t size = path.empty() ? sizeof(sa_family_t) : sizeof address;
-        check(::bind(fd_.get(), any, size), "bind");
-        size = sizeof address;
-        check(::getsockname(fd_.get(), any, &size), "getsockname");
-        name_ = path.empty() ? "@" + std::string(address.sun_path + 1,
-                                                 size - offsetof(sockaddr_un, sun_path) - 1)
-                             : path;
-    }
-
-    const std::string& name() const { return name_; }
-
-    std::string next() const {
-        const Deadline deadline;
-        wait_for(fd_.get(), POLLIN, deadline, "for a message of the server");
-        std::array<char, 4096> message;
-        const ssize_t size = ::recv(fd_.get(), message.data(), message.size(), 0);
-        return {message.data(), static_cast<std::size_t>(check(size, "recv"))};
-    }
-
-private:
-    Fd fd_;
-    std::string name_;
-};
-
-class TemporaryFolder {
-public:
-    TemporaryFolder() {
-        std::string name = std::filesystem::temp_directory_path() / "activation-XXXXXX";
-        path_ = ::mkdtemp(name.data());
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 /// Whether a program that the server starts would have the descriptor, too.
 bool is_passed_on(const Server& server, int number) {

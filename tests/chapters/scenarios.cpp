@@ -711,6 +711,17 @@ std::string client_before_the_server(const Chapter& chapter) {
     return client.receive(5) == "hello" ? "the client is served" : "the echo is wrong";
 }
 
+std::string client_after_a_hangup(const Chapter& chapter) {
+    Server server(chapter);
+    server.signal(SIGHUP);
+    const std::string end = server.wait_for_exit();
+    if (end != "exit 0") {
+        return end;
+    }
+    Client client(server);
+    return client.exchange("hello") == "hello" ? "the client is served" : "the echo is wrong";
+}
+
 void wait_until_taken_and_released(const Server& server, int signal) {
     wait_until("the server has taken the signal and released it", [&] {
         // In this order: inside sigwait(3) a signal is not blocked, until it has been taken.

@@ -155,6 +155,10 @@ std::string threads_that_serve(const Chapter& chapter, const std::vector<std::st
 /// elsewhere".
 std::string client_before_the_server(const Chapter& chapter);
 
+/// The server is told to hang up (SIGHUP), and then a client connects: "the client is served", or
+/// how the server has ended.
+std::string client_after_a_hangup(const Chapter& chapter);
+
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
 /// server does not forget whom it has been told of. Needs strace.
 void require_echoes_in_spite_of_false_eagain();

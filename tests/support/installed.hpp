@@ -1,0 +1,65 @@
+// A server that is installed in a folder of its own, and can be replaced there by its next version.
+#pragma once
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "support/chapter.hpp"
+
+/// A folder that is gone with its owner.
+class TemporaryFolder {
+public:
+    TemporaryFolder() {
+        std::string name = std::filesystem::temp_directory_path() / "accept-XXXXXX";
+        path_ = ::mkdtemp(name.data());
+    }
+    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+/// A copy of the server of a chapter. Each new version takes the old one's place by a rename, as a
+/// package manager does it: the file that a process runs cannot be written to.
+class Installed {
+public:
+    explicit Installed(const Chapter& original) : original_(original), chapter_(original) {
+        chapter_.server = folder_.path() / "server";
+        install();
+    }
+
+    /// The chapter with this copy as its server.
+    const Chapter& chapter() const { return chapter_; }
+
+    const std::filesystem::path& folder() const { return folder_.path(); }
+
+    /// The chapter's server, once more.
+    void install() {
+        std::filesystem::copy_file(original_.server, next());
+        std::filesystem::rename(next(), chapter_.server);
+    }
+
+    /// A shell script, in which `$SERVER` is the chapter's server.
+    void install_script(const std::string& text) {
+        std::ofstream(next()) << "#!/bin/sh\nSERVER='" << original_.server.string() << "'\n"
+                              << text << '\n';
+        std::filesystem::permissions(next(), std::filesystem::perms::owner_all);
+        std::filesystem::rename(next(), chapter_.server);
+    }
+
+    void remove() { std::filesystem::remove(chapter_.server); }
+
+private:
+    std::filesystem::path next() const { return folder_.path() / "next"; }
+
+    TemporaryFolder folder_;
+    Chapter original_;
+    Chapter chapter_;
+};
