@@ -188,8 +188,9 @@ TEST_CASE("the manager is told of the new main process, and the old one's end is
     const pid_t process = upgrade(server.pid(), manager);
     REQUIRE(proc::executable(process) == chapter_under_test().server);
     REQUIRE(server.wait_for_exit() == "exit 0");
+    REQUIRE(manager.is_silent());
     check(::kill(process, SIGTERM), "kill");
-    REQUIRE(manager.next() == "STOPPING=1");  // and it is the first
+    REQUIRE(manager.next() == "STOPPING=1");
     REQUIRE(wait_for_orphan(process) == "exit 0");
 }
 

@@ -81,6 +81,7 @@ TEST_CASE("an allocation that fails when a client comes costs that client at the
     require_failing_allocations();
     const Server server({.allocations_can_fail = true});
     require_echo(server);
+    wait_until_at_rest(server);  // Or else it is one of its start that fails.
     std::size_t failed = 0;
     for (int which = 1; which <= 100; ++which) {
         CAPTURE(which);

@@ -43,6 +43,12 @@ public:
         return {message.data(), static_cast<std::size_t>(check(size, "recv"))};
     }
 
+    /// Whether no message is there.
+    bool is_silent() const {
+        pollfd entry{fd_.get(), POLLIN, 0};
+        return ::poll(&entry, 1, 0) == 0;
+    }
+
 private:
     Fd fd_;
     std::string name_;

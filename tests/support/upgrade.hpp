@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "check.hpp"
@@ -27,9 +28,12 @@ inline pid_t upgrade(pid_t process, const Notifications& manager) {
     pid_t successor = 0;
     while (!is_ready || successor == 0) {
         const std::string message = manager.next();
-        is_ready = is_ready || message == "READY=1";
         if (message.starts_with(main_pid)) {
             successor = std::stoi(message.substr(main_pid.size()));
+        } else if (message == "READY=1") {
+            is_ready = true;
+        } else {
+            throw std::runtime_error("the manager is told: " + message);
         }
     }
     return successor;
