@@ -310,8 +310,11 @@ Task<> accept_clients(Listener listener, Reactor& reactor, Patience& patience, C
                       std::stop_token stop_of_clients) {
     Acceptor acceptor(reactor, std::move(listener.fd));
     const std::stop_callback at_stop(stop, [&] {
-        const bool is_left = listener.is_shared || end.is_handed_over;
-        is_left ? acceptor.leave_queue() : acceptor.close_queue();
+        if (end.is_handed_over) {
+            acceptor.hand_over_queue();
+        } else {
+            listener.is_shared ? acceptor.leave_queue() : acceptor.close_queue();
+        }
     });
     bool has_shortage = false;
     while (true) {
@@ -360,6 +363,9 @@ Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor) 
             case EHOSTUNREACH:
             case EOPNOTSUPP:
             case ENETUNREACH: break;
+
+            // The queue has been handed over, with clients in it.
+            case ECANCELED: break;
 
             // No descriptor, no memory or no permission for one more client. accept() asks for
             // them before it looks for a client, so it would fail at once, again and again: give

@@ -18,10 +18,13 @@
 #include "check.hpp"
 #include "fd.hpp"
 #include "support/deadline.hpp"
+#include "support/installed.hpp"
+#include "support/notifications.hpp"
 #include "support/open_listener.hpp"
 #include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/strace.hpp"
+#include "support/upgrade.hpp"
 
 namespace {
 
@@ -720,6 +723,46 @@ std::string client_after_a_hangup(const Chapter& chapter) {
     }
     Client client(server);
     return client.exchange("hello") == "hello" ? "the client is served" : "the echo is wrong";
+}
+
+std::string new_version_that_fails(const Chapter& chapter) {
+    Installed installed(chapter);
+    Server server(installed.chapter());
+    installed.install_script("exit 3");
+    server.signal(SIGHUP);
+    wait_until("the server has ended, or says why not",
+               [&] { return !server.is_running() || !server.diagnostics().empty(); });
+    if (server.is_running()) {
+        Client client(server);
+        return client.exchange("hello") == "hello" ? "the old version goes on"
+                                                   : "the echo is wrong";
+    }
+    wait_until("nobody listens any more", [&] {
+        try {
+            const Client client(server);
+            return false;
+        } catch (const std::system_error& error) {
+            return error.code() == std::errc::connection_refused ||
+                   error.code() == std::errc::connection_reset;
+        }
+    });
+    return "no server is left";
+}
+
+std::string silent_client_in_an_upgrade(const Chapter& chapter) {
+    const Notifications manager("");
+    Server server(chapter, told_to(manager));
+    REQUIRE(manager.next() == "READY=1");
+    Client client(server);
+    REQUIRE(client.exchange("hello") == "hello");
+    upgrade(server.pid(), manager);
+    wait_until("the old version listens no more",
+               [&] { return proc::count_sockets(server.pid()) <= 1; });
+    client.send("hello");
+    const std::string echo = client.receive(5);
+    return echo == "hello" ? "the client is served on"
+           : echo.empty()  ? "the client is told the end"
+                           : "the echo is wrong";
 }
 
 void wait_until_taken_and_released(const Server& server, int signal) {

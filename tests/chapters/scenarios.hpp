@@ -159,6 +159,14 @@ std::string client_before_the_server(const Chapter& chapter);
 /// how the server has ended.
 std::string client_after_a_hangup(const Chapter& chapter);
 
+/// The server is told to start its next version (SIGHUP), which ends at once: "the old version goes
+/// on", or "no server is left".
+std::string new_version_that_fails(const Chapter& chapter);
+
+/// A client has had an echo, and is silent while the next version takes over: "the client is served
+/// on", or "the client is told the end".
+std::string silent_client_in_an_upgrade(const Chapter& chapter);
+
 /// Every second read fails with EAGAIN although there are bytes, and yet each echo comes: the
 /// server does not forget whom it has been told of. Needs strace.
 void require_echoes_in_spite_of_false_eagain();

@@ -1,12 +1,16 @@
 // A server that is installed in a folder of its own, and can be replaced there by its next version.
 #pragma once
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "check.hpp"
+#include "fd.hpp"
 #include "support/chapter.hpp"
 
 /// A folder that is gone with its owner.
@@ -62,4 +66,36 @@ private:
     TemporaryFolder folder_;
     Chapter original_;
     Chapter chapter_;
+};
+
+/// Where a script stops until the test lets it go on: two named pipes in a folder.
+class Gate {
+public:
+    explicit Gate(const std::filesystem::path& folder)
+        : reached_(folder / "reached"), opened_(folder / "opened") {
+        for (const std::filesystem::path& pipe : {reached_, opened_}) {
+            check(::mkfifo(pipe.c_str(), 0600), "mkfifo");
+        }
+        // Open for both, so that neither side waits for the other to open it.
+        sign_ = Fd{check(::open(reached_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC), "open")};
+        go_ = Fd{check(::open(opened_.c_str(), O_RDWR | O_CLOEXEC), "open")};
+    }
+
+    /// What stands in the script.
+    std::string words() const {
+        return "echo here >'" + reached_.string() + "'; read go <'" + opened_.string() + "'; ";
+    }
+
+    bool is_reached() const {
+        char byte = 0;
+        return ::read(sign_.get(), &byte, 1) == 1;
+    }
+
+    void open() const { check(::write(go_.get(), "go\n", 3), "write"); }
+
+private:
+    std::filesystem::path reached_;
+    std::filesystem::path opened_;
+    Fd sign_;
+    Fd go_;
 };

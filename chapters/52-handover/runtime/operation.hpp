@@ -1,6 +1,7 @@
 // System calls that a coroutine can await: no frame of their own, they lie in the coroutine's.
 #pragma once
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -100,16 +101,16 @@ inline void Slot::cancel() noexcept {
 }
 
 /// What has become of the clients that wait to be accepted: they are ours for now, ours to the last
-/// one, or left to other processes that have the listener, too.
-enum class AcceptQueue { open, closed, left };
+/// one, left to a later process, or left to one that accepts them already.
+enum class AcceptQueue { open, closed, left, handed_over };
 
 /// What Acceptor::accept() returns.
 class [[nodiscard]] Accept : public Operation {
 public:
     /// Unless the queue is open, nobody is waited for: a closed listener does not block any more.
     Accept(Reactor& reactor, Slot& slot, const Fd& listener, Address& address,
-           const AcceptQueue& queue)
-        : Operation(reactor, slot, listener, {}), address_(address), queue_(queue) {}
+           const AcceptQueue& queue, Timeout* timeout)
+        : Operation(reactor, slot, listener, {}, timeout), address_(address), queue_(queue) {}
 
     /// A client that has come, and that the coroutine has not been told of, is nobody's.
     ~Accept() {
@@ -119,12 +120,20 @@ public:
         }
     }
 
-    bool await_ready() const noexcept { return queue_ != AcceptQueue::open; }
+    bool await_ready() const noexcept {
+        return queue_ == AcceptQueue::handed_over ? !has_waiting() : queue_ != AcceptQueue::open;
+    }
 
     int await_resume() {
         is_taken_ = true;
-        if (queue_ == AcceptQueue::open || result() != -ECANCELED) {
+        const bool is_cancelled = result() == -ECANCELED || result() == -ETIMEDOUT;
+        if (queue_ == AcceptQueue::open || !is_cancelled) {
             return result();
+        }
+        if (queue_ == AcceptQueue::handed_over) {
+            // Of those that wait for one queue the kernel wakes one for each client (EPOLLEXCLUSIVE
+            // in epoll_ctl(2)). If it was us, the other process does not know of its client.
+            return has_waiting() ? -ECANCELED : -EAGAIN;
         }
         if (queue_ == AcceptQueue::left) {
             return -EAGAIN;
@@ -135,6 +144,11 @@ public:
     }
 
 private:
+    bool has_waiting() const noexcept {
+        pollfd listener{fd(), POLLIN, 0};
+        return ::poll(&listener, 1, 0) == 1;
+    }
+
     void describe(io_uring_sqe& entry) override {
         address_.length = sizeof address_.storage;
         ::io_uring_prep_accept(&entry, fd(), address_.get(), &address_.length, SOCK_CLOEXEC);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,7 +26,9 @@
 class Acceptor {
 public:
     /// Takes over the listener.
-    Acceptor(Reactor& reactor, Fd listener) : reactor_(reactor), listener_(std::move(listener)) {}
+    Acceptor(Reactor& reactor, Fd listener) : reactor_(reactor), listener_(std::move(listener)) {
+        reactor.add(attempt_);
+    }
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
@@ -33,15 +36,25 @@ public:
 
     /// `co_await acceptor.accept(address)`: the descriptor of the next client, whose address is put
     /// into `address`, or the negative error number with which accept4(2) has failed.
-    Accept accept(Address& address) { return {reactor_, accepting_, listener_, address, queue_}; }
+    Accept accept(Address& address) {
+        Timeout* const timeout = queue_ == AcceptQueue::handed_over ? &attempt_ : nullptr;
+        return {reactor_, accepting_, listener_, address, queue_, timeout};
+    }
 
     /// No new client can connect any more. Those who have can still be accepted; behind the last
     /// one, accept() answers -EAGAIN.
     void close_queue() noexcept;
 
-    /// The clients that wait are left to other processes: accept() answers -EAGAIN.
+    /// The clients that wait are left to a later process: accept() answers -EAGAIN.
     void leave_queue() noexcept {
         queue_ = AcceptQueue::left;
+        accepting_.cancel();
+    }
+
+    /// They are left to a process that accepts already: accept() answers -EAGAIN when none waits,
+    /// and -ECANCELED when some do, and we have got none of them.
+    void hand_over_queue() noexcept {
+        queue_ = AcceptQueue::handed_over;
         accepting_.cancel();
     }
 
@@ -50,6 +63,7 @@ private:
     Fd listener_;
     Slot accepting_;
     AcceptQueue queue_ = AcceptQueue::open;
+    Timeout attempt_{std::chrono::milliseconds{0}};  // to ask, and not to wait
 };
 
 inline void Acceptor::close_queue() noexcept {
