@@ -11,7 +11,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -37,14 +37,12 @@ StartSettings started_with(const OpenListener& listener, int workers = 1) {
 
 /// Whether a program that the server starts would have the descriptor, too.
 bool is_passed_on(const Server& server, int number) {
-    std::ifstream file("/proc/" + std::to_string(server.pid()) + "/fdinfo/" +
-                       std::to_string(number));
-    std::string word;
-    while (file >> word && word != "flags:") {
+    for (const proc::Descriptor& descriptor : proc::descriptors(server.pid())) {
+        if (descriptor.number == number) {
+            return !descriptor.is_close_on_exec;
+        }
     }
-    long flags = 0;
-    file >> std::oct >> flags;
-    return (flags & O_CLOEXEC) == 0;
+    throw std::runtime_error("there is no such descriptor");
 }
 
 int option_of(const OpenListener& listener, int level, int name) {

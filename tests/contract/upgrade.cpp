@@ -2,7 +2,9 @@
 
 #include <signal.h>
 #include <sys/types.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <exception>
@@ -383,7 +385,9 @@ TEST_CASE("words of a handover that are meant for another process are not heeded
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");
     const std::vector<proc::Descriptor> all = proc::descriptors(server.pid());
-    REQUIRE(std::any_of(all.begin(), all.end(), [](const auto& one) { return one.number == 1; }));
+    REQUIRE(std::any_of(all.begin(), all.end(), [](const proc::Descriptor& one) {
+        return one.number == STDOUT_FILENO && one.target.starts_with("pipe:");
+    }));
     server.signal(SIGTERM);
     REQUIRE(server.wait_for_exit() == "exit 0");
 }
