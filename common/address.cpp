@@ -11,7 +11,7 @@ AddressText::AddressText(const Address& address) noexcept {
     const int failure = ::getnameinfo(reinterpret_cast<const sockaddr*>(&address.storage),
                                       address.length, host.data(), host.size(), port.data(),
                                       port.size(), NI_NUMERICHOST | NI_NUMERICSERV);
-    const char* form = address.storage.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s";
+    const char* form = address.storage.sin6_family == AF_INET6 ? "[%s]:%s" : "%s:%s";
     if (failure != 0) {
         form = "an unknown address";
     }

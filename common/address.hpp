@@ -9,11 +9,12 @@
 #include <string>
 #include <string_view>
 
-/// Room for a socket address of any family, in the form in which accept(2), getsockname(2) and
+/// Room for an address of TCP over IPv4 or IPv6, in the form in which accept(2), getsockname(2) and
 /// getpeername(2) fill one in: the length goes in as the room there is and comes out as the room
-/// used.
+/// used. Servers keep one for each client, so it has no room for more: a sockaddr_storage, which is
+/// for every family, takes 128 bytes instead of 28.
 struct Address {
-    sockaddr_storage storage{};
+    sockaddr_in6 storage{};  // or a sockaddr_in: both begin with the family
     socklen_t length = sizeof storage;
 
     /// What the socket calls want to have: their `struct sockaddr*` stands for every family.
