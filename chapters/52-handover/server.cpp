@@ -186,7 +186,7 @@ Fd listen_beside(const Fd& first, int backlog) {
     Address address;
     check(::getsockname(first.get(), address.get(), &address.length), "getsockname");
     const AddressText where = to_text(address);
-    Fd listener{check(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP),
+    Fd listener{check(::socket(address.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP),
                       "socket")};
     enable(listener, SOL_SOCKET, SO_REUSEADDR);
     enable(listener, SOL_SOCKET, SO_REUSEPORT);
