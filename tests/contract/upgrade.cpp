@@ -52,16 +52,20 @@ TEST_CASE("the next version is what lies where the server was started from, with
     require_io_uring();
     Installed installed(chapter_under_test());
     Server server(installed.chapter(), {.arguments = {"--port", "0", "--idle-timeout", "4711"}});
-    installed.install_script(
-        "echo \"next: $*\" >&2; while read -r name value; do [ $name != SigBlk: ] || echo $name "
-        "$value >&2; done </proc/$$/status; exec \"$SERVER\" \"$@\"");
+    installed.install_script(R"(
+        echo "next: $*" >&2
+        [ "$LISTEN_PID" = $$ ] || echo "LISTEN_PID=$LISTEN_PID" >&2
+        while read -r name value; do
+            [ "$name" != SigBlk: ] || echo "blocked: $value" >&2
+        done </proc/$$/status
+        exec "$SERVER" "$@")");
     server.signal(SIGHUP);
     REQUIRE(server.wait_for_exit() == "exit 0");
     REQUIRE(parse_ready_line(server.read_line()).port == server.endpoint().port);
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");
     REQUIRE(server.diagnostics() ==
-            "next: --port 0 --idle-timeout 4711\nSigBlk: 0000000000000000\n");
+            "next: --port 0 --idle-timeout 4711\nblocked: 0000000000000000\n");
 }
 
 TEST_CASE("clients that connect again and again are neither refused nor reset, in three upgrades",

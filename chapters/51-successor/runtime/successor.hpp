@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -29,7 +30,8 @@ inline pid_t start_successor(const char* path, char* const* arguments,
             check(::fcntl(listener.get(), F_DUPFD_CLOEXEC, first + count), "fcntl"));
     }
 
-    std::string pid = "LISTEN_PID=0000000000";  // The child's: it is not known yet.
+    std::string pid = "LISTEN_PID=..........";  // The child's: it is not known yet.
+    char* const number = &pid[pid.find('.')];
     std::vector<std::string> variables{"LISTEN_FDS=" + std::to_string(count),
                                        "HANDOVER_SHARED=" + std::to_string(are_shared ? 1 : 0)};
     for (char** variable = environ; *variable; ++variable) {
@@ -51,10 +53,7 @@ inline pid_t start_successor(const char* path, char* const* arguments,
         for (int i = 0; i < count; ++i) {
             ::dup2(passed[static_cast<std::size_t>(i)].get(), first + i);
         }
-        char* digit = &pid.back();
-        for (pid_t rest = ::getpid(); rest > 0; rest /= 10) {
-            *digit-- = static_cast<char>('0' + rest % 10);
-        }
+        *std::to_chars(number, &pid.back(), ::getpid()).ptr = '\0';
         sigset_t none;
         ::sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -74,7 +75,8 @@ inline Successor::Successor(const char* path, char* const* arguments,
     std::for_each(listeners.begin(), listeners.end(), pass);
     pass(theirs);
 
-    std::string pid = "LISTEN_PID=0000000000";  // The child's: it is not known yet.
+    std::string pid = "LISTEN_PID=..........";  // The child's: it is not known yet.
+    char* const number = &pid[pid.find('.')];
     std::vector<std::string> variables{"LISTEN_FDS=" + std::to_string(count),
                                        "HANDOVER_READY=" + std::to_string(first + count),
                                        "HANDOVER_SHARED=" + std::to_string(are_shared ? 1 : 0)};
@@ -97,10 +99,7 @@ inline Successor::Successor(const char* path, char* const* arguments,
         for (int i = 0; i <= count; ++i) {
             ::dup2(passed[static_cast<std::size_t>(i)].get(), first + i);
         }
-        char* digit = &pid.back();
-        for (pid_t rest = ::getpid(); rest > 0; rest /= 10) {
-            *digit-- = static_cast<char>('0' + rest % 10);
-        }
+        *std::to_chars(number, &pid.back(), ::getpid()).ptr = '\0';
         sigset_t none;
         ::sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
