@@ -30,7 +30,7 @@ const ownColours = { '#eaeaea': 'box', '#EDF2AE': 'note', '#666': 'edge', '#999'
 const [box, group, edge, line, ink, note, noteEdge, paper] = Object.keys(roles);
 
 const theme = {
-  fontFamily: '"Source Sans 3 Variable", sans-serif', fontSize: '15px',
+  fontFamily: 'BookSans, sans-serif', fontSize: '15px',
   background: paper, primaryColor: box, primaryTextColor: ink, primaryBorderColor: edge, secondaryColor: group, secondaryTextColor: ink, secondaryBorderColor: edge,
   tertiaryColor: group, tertiaryTextColor: ink, tertiaryBorderColor: edge, lineColor: line, textColor: ink, mainBkg: box, nodeBorder: edge, nodeTextColor: ink, clusterBkg: group, clusterBorder: edge,
   titleColor: ink, edgeLabelBackground: paper, defaultLinkColor: line, arrowheadColor: line,
@@ -67,7 +67,7 @@ async function drawAll(wanted) {
   try {
     const page = await browser.newPage();
     const font = readFileSync(join(here, '../node_modules/@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2')).toString('base64');
-    await page.setContent(`<style>@font-face{font-family:"Source Sans 3 Variable";font-weight:200 900;src:url(data:font/woff2;base64,${font})}body{font-family:"Source Sans 3 Variable"}</style><p>a <b>b</b></p><div id=place></div>`);
+    await page.setContent(`<style>@font-face{font-family:BookSans;font-weight:200 900;src:url(data:font/woff2;base64,${font})}body{font-family:BookSans}</style><p>a <b>b</b></p><div id=place></div>`);
     await page.evaluate(() => document.fonts.ready);
     await page.addScriptTag({ path: join(here, 'node_modules/mermaid/dist/mermaid.min.js') });
     await page.evaluate((options) => globalThis.mermaid.initialize(options), settings);
@@ -128,7 +128,6 @@ function finish(svg) {
   let text = svg
     .replace(/ (?:data-[\w-]+|alignment-baseline|xmlns:xlink|dominant-baseline-x|class="node-placeholder")="[^"]*"/g, '')
     .replace(/<[^>]*>/g, (tag) => tag.replace(/-?\d+\.\d{2,}/g, (number) => String(Number(Number(number).toFixed(1)))))
-    .replace(/ font-family: [^;]*;/g, ' font-family: inherit;')
     .replace(/style="[;\s]*"/g, '');
   for (const [colour, [name, fallback]] of Object.entries(roles)) {
     const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));

@@ -21,7 +21,8 @@ const languageNames = { 'c++': 'cpp', sh: 'bash', shell: 'bash', console: 'bash'
 const otherNames = { sendto: 'send', recvfrom: 'recv', exit_group: 'exit', clone: 'fork', ppoll: 'poll' };
 const nameOfCall = (word) => otherNames[word] ?? word;
 
-const callForm = /(?<![\w:])([a-z][a-z0-9_]*)\(/g;
+// The call of a line of a trace: what is called in its arguments is none.
+const callForm = /(?<![\w:])([a-z][a-z0-9_]*)\(/;
 
 export class FenceRenderer {
   #blocks = new Map(); // by the line of the fence
@@ -99,6 +100,14 @@ export class FenceRenderer {
     return `<span data-t=${name}${isFirst ? ` id=${id}` : ''}>${html}</span>`;
   }
 
+  /** The page's text, its ties led to where they are: a name that is tied nowhere after all is no link. */
+  settleTies(html) {
+    return html.replace(/<a href="#(code|trace)-(\w+)" class=tie data-t="\w+">(.*?)<\/a>/g, (whole, kind, name, words) => {
+      const place = [kind, 'code', 'trace'].find((other) => this.#ids.has(`${other}-${name}`));
+      return place ? whole.replace(`#${kind}-`, `#${place}-`) : words;
+    });
+  }
+
   // --- Diffs ---
 
   #renderDiff({ marker, content }) {
@@ -151,7 +160,8 @@ export class FenceRenderer {
     const wrap = this.#wrapOf('code');
     let next = 0;
     let last = 0;
-    const lines = content.map((text) => {
+    const isGap = (text) => /^(?:\/\/|#) \.\.\.$/.test(text ?? '');
+    const lines = content.map((text, index) => {
       const number = numbers[next];
       if (number !== undefined && texts[number - 1] === text) {
         next += 1;
@@ -159,7 +169,7 @@ export class FenceRenderer {
         return `<span class=c data-n=${number}>${renderLine(colours[number - 1], { wrap })}\n</span>`;
       }
       // A blank line between two ranges, or the comment that stands for what is left out.
-      return text.trim() === '' ? `<span class=c data-n="${texts[last]?.trim() === '' ? last + 1 : ''}">\n</span>` : `<span class=c><i class=c>${escapeHtml(text)}</i>\n</span>`;
+      return text.trim() === '' ? `<span class=c${isGap(content[index - 1]) || isGap(content[index + 1]) ? '' : ` data-n=${(last += 1)}`}>\n</span>` : `<span class=c><i class=c>${escapeHtml(text)}</i>\n</span>`;
     });
     const href = linkBetween(this.page.url, pageOfSource(path), numbers.length === texts.length ? '' : `L${numbers[0]}`);
     return `<figure class=code><figcaption><a href="${escapeHtml(href)}">${escapeHtml(path.replace(/^chapters\//, ''))}</a></figcaption>`

@@ -11,6 +11,8 @@ export function pathOfPicture(source) {
   return `docs/diagrams/${createHash('sha256').update(source.trim()).digest('hex').slice(0, 12)}.svg`;
 }
 
+const leastScale = 0.66;
+
 export class Pictures {
   /** `readText(path)` reads a file by its path from the root; `isFile(path)` says whether it is there. */
   constructor({ readText, isFile }) {
@@ -27,8 +29,10 @@ export class Pictures {
     const missing = findMissing(source, svg);
     if (missing.length > 0) throw new Problem(`${path}: the picture ${place} lacks "${missing.join('", "')}", which its source has; draw it anew with tools/book/draw --all`);
     const label = labelsOf(source).map((text) => text.replace(/<br\s*\/?>/g, ', ')).join('; ');
-    const labelled = svg.trim().replace(/^<svg /, `<svg role="img" aria-label="${escapeHtml(label)}" `);
-    return `<figure class=picture><div class=canvas tabindex=0 role=group aria-label="picture">${labelled}</div><details><summary>The picture as text</summary><pre tabindex=0><code>${escapeHtml(source)}</code></pre></details></figure>\n`;
+    // As wide as it was drawn, or as there is room; but never so small that its words cannot be read.
+    const width = Number(/ width="(\d+)"/.exec(svg)?.[1] ?? 600);
+    const labelled = svg.trim().replace(/^<svg /, `<svg role="img" aria-label="${escapeHtml(label)}" style="width:clamp(${Math.round(width * leastScale)}px,100%,${width}px)" `);
+    return `<figure class=picture><div class=canvas tabindex=0 role=group aria-label="picture">${labelled}</div><details class=behind><summary>The picture as text</summary><pre tabindex=0><code>${escapeHtml(source)}</code></pre></details></figure>\n`;
   }
 }
 
@@ -46,6 +50,6 @@ export class Plots {
     const data = linkBetween(page.url, this.addFile('docs/measurements/results.json'));
     const figures = description.split(/(?<=\.)\s+(?=[A-Z0-9])/).map((sentence) => `<p>${sentence}</p>`).join('');
     return `</p><figure class=plot><div class=canvas tabindex=0 role=group aria-label="picture">${svg}</div>`
-      + `<details><summary>The figures behind the picture</summary>${figures}<p>All of them, as measured: <a href="${data}">results.json</a></p></details></figure><p>`;
+      + `<details class=behind><summary>The figures behind the picture</summary>${figures}<p>All of them, as measured: <a href="${data}">results.json</a></p></details></figure><p>`;
   }
 }

@@ -72,10 +72,10 @@ export class Site {
     const shared = ['common', 'tests/chapters', 'tests/contract', 'tests/common', 'tests/runtime', 'tests/support'];
     for (const folder of shared) project.listFiles(folder, sourceForm).forEach((path) => this.#sourcePages.add(path));
     for (const { document } of this.documents) {
-      const named = document.markersNamed('code').map(({ rest }) => readArguments(rest)[0]?.word ?? '');
-      const spans = document.readInline().spans.flatMap(({ text }) => text.split(/\s+/));
-      for (const word of [...named, ...spans].map((text) => text.replace(/[.,:;)]+$/, ''))) {
-        if (sourceForm.test(word) && !word.startsWith('/') && !word.includes('..') && project.isFile(word)) this.#sourcePages.add(word);
+      const shown = document.markersNamed('code').map(({ rest }) => readArguments(rest)[0]?.word ?? '');
+      const named = document.readInline().spans.flatMap(({ text }) => text.split(/\s+/)).map((word) => word.replace(/[.,:;)]+$/, '')).filter((word) => sourceForm.test(word));
+      for (const path of [...shown, ...named]) {
+        if (path !== '' && !path.startsWith('/') && !path.includes('..') && project.isFile(path)) this.#sourcePages.add(path);
       }
     }
   }

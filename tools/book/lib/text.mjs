@@ -34,7 +34,7 @@ export class TextRenderer {
       lines.splice(from, to - from + 1, `<quiz-place data-n="${number}">`, ...Array(to - from).fill(''));
     });
     const env = { page, questions, fences: new FenceRenderer(this.book, page), slugs: new Map(), headings: [], sections: [], seenTerms: new Set() };
-    const html = this.md.render(lines.join('\n'), env);
+    const html = env.fences.settleTies(this.md.render(lines.join('\n'), env));
     return { html, headings: env.headings, sections: env.sections };
   }
 
