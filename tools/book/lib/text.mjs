@@ -43,8 +43,9 @@ export class TextRenderer {
     return this.md.render(text, { ...env, isPiece: true });
   }
 
+  /** What a reader clicks on: no link is in it. */
   renderInline(text, env) {
-    return this.md.renderInline(text, { ...env, isPiece: true });
+    return this.md.renderInline(text, { ...env, isPiece: true, isButton: true });
   }
 
   #setRules() {
@@ -99,7 +100,7 @@ export class TextRenderer {
   #renderCode(tokens, index, env) {
     const { content } = tokens[index];
     const code = `<code>${escapeHtml(content)}</code>`;
-    if (isInLink(tokens, index) || tokens[index].meta?.isHeading) return code;
+    if (env.isButton || isInLink(tokens, index) || tokens[index].meta?.isHeading) return code;
     const place = this.#findPlace(content, env) ?? env.fences?.placeOfCall(content);
     if (!place) return code;
     const tie = place.tie ? ` class=tie data-t="${escapeHtml(place.tie)}"` : '';

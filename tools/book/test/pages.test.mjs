@@ -29,6 +29,13 @@ test('every text, every chapter and every source has its page', () => {
   for (const { from, to } of book.pairs) assert.ok(has.has(`diff/${from.name}/${to.name}.html`), `${from.name} ${to.name}`);
 });
 
+test('from the first page all chapters are reached by "next", in their order, and back by "prev"', () => {
+  const linkOf = (path, rel) => new RegExp(`<link rel=${rel} href="([^"]*)">`).exec(readPage(path))?.[1];
+  const urls = ['index.html', ...book.chapters.map(({ url }) => url)];
+  assert.deepEqual(urls.slice(0, -1).map((url) => linkOf(url, 'next')), urls.slice(1));
+  assert.deepEqual(urls.slice(1).map((url) => linkOf(url, 'prev')), urls.slice(0, -1));
+});
+
 test('a page weighs less than 300 kB, uncompressed, with its scripts and its stylesheet', () => {
   const size = (path) => statSync(join(site, path)).size;
   const weights = files.filter((path) => path.endsWith('.html') && !path.startsWith('code/tests/') && !path.startsWith('replay/')).map((path) => {
