@@ -13,9 +13,6 @@
 #   ./learn book
 #   ./learn book --build ~/book
 
-# shellcheck source-path=SCRIPTDIR source=../book/install.sh
-source tools/book/install.sh
-
 main() {
   local options=()
   while (($#)); do
@@ -33,6 +30,8 @@ main() {
   done
   [[ -f tools/book/book.mjs ]] || die 1 "tools/book/book.mjs is missing: this copy of the project is not complete"
   need book
+  # shellcheck source-path=SCRIPTDIR source=../book/install.sh
+  source tools/book/install.sh
   demand_writable build
   install tools/docs
   install tools/book

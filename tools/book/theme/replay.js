@@ -1,4 +1,4 @@
-// Plays a recorded execution: the component gets the parsed recording as its property `recording`.
+// Plays a recorded execution: the component gets the parsed recording as its only property, whatever it calls it.
 
 import { createApp } from 'vue';
 import Replay from 'the-player';
@@ -8,7 +8,8 @@ const place = document.querySelector('#replay');
 async function play() {
   const response = await fetch(place.dataset.recording);
   if (!response.ok) throw new Error(`${place.dataset.recording}: ${response.status}`);
-  createApp(Replay, { recording: await response.json() }).mount(place);
+  const [property = 'recording'] = Object.keys(Replay.props ?? {});
+  createApp(Replay, { [property]: await response.json() }).mount(place);
 }
 
 play().catch((error) => {
