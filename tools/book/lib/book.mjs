@@ -13,7 +13,7 @@ import { Highlighter } from './highlight.mjs';
 import { Layout } from './layout.mjs';
 import { Pictures, Plots } from './pictures.mjs';
 import { renderProgressPage, renderSearchPage } from './tool-pages.mjs';
-import { listReplays, renderReplay, renderReplayList } from './replay-pages.mjs';
+import { listReplays, loadStaticPlayer, renderReplay, renderReplayList } from './replay-pages.mjs';
 import { listSearchEntries } from './search-entries.mjs';
 import { pageOfDiff, pageOfSource, Site } from './site.mjs';
 import { TextRenderer } from './text.mjs';
@@ -34,7 +34,7 @@ export class Book {
     const access = { readText: (path) => project.readText(path), isFile: (path) => project.isFile(path), addFile: (path) => this.addFile(path) };
     this.pictures = new Pictures(access);
     this.plots = new Plots(access);
-    this.replays = listReplays(project);
+    this.replays = listReplays(this.site);
     this.site.hasReplays = this.replays.length > 0;
     this.tests = new Map();
     for (const path of this.site.sourcePaths.filter((name) => name.startsWith('tests/') && isCppPath(name))) {
@@ -47,6 +47,7 @@ export class Book {
 
   /** Colours all code that the pages show; the rest of the work needs no waiting. */
   async prepare(tell) {
+    this.renderFrames = await loadStaticPlayer(this.site.root);
     const { project } = this.site;
     const sources = this.site.sourcePaths.map((path) => ({ text: project.readCode(path), language: languageOf(path) }));
     const fences = this.site.documents.flatMap(({ document }) => document.fences.map((fence) => ({
@@ -119,7 +120,7 @@ export class Book {
       sections.push(...own.map((section) => ({ page, ...section })));
       const at = reading.indexOf(page);
       const neighbours = at < 0 ? {} : { before: reading[at - 1], after: reading[at + 1] };
-      const body = `<article>${page.chapter ? renderPlace(this.site, page, this.pairs) : ''}${html.replace(/<p>\s*<\/p>/g, '')}</article>`;
+      const body = `<article>${page.chapter ? renderPlace(this, page) : ''}${html.replace(/<p>\s*<\/p>/g, '')}</article>`;
       yield { url: page.url, text: layout.render({ ...page, html: body, kind: 'text', headings, ...neighbours }) };
     }
     for (const path of this.site.sourcePaths) yield { url: pageOfSource(path), text: layout.render(renderSource(this, path)) };
@@ -142,9 +143,10 @@ export class Book {
 }
 
 // Over a chapter's text: its part, and the ways to its code and its difference.
-function renderPlace(site, { chapter, url }, pairs) {
+function renderPlace({ site, pairs, replays }, { chapter }) {
   const { title } = site.parts[chapter.part];
+  const replay = replays.find((other) => other.chapter === chapter);
   const own = pairs.filter(({ to }) => to.name === chapter.name);
   const diffs = own.map(({ from }) => `<a href="${pageOfDiff(from.name, chapter.name)}">changes since ${from.number}</a>`);
-  return `<p class=place>${title}${chapter.isSideRoad ? ', a side road' : ''} · <a href="code/chapters/${chapter.name}/index.html">its code</a>${diffs.map((link) => ` · ${link}`).join('')}</p>`;
+  return `<p class=place>${title}${chapter.isSideRoad ? ', a side road' : ''} · <a href="code/chapters/${chapter.name}/index.html">its code</a>${diffs.map((link) => ` · ${link}`).join('')}${replay ? ` · <a href="replay/${replay.name}.html">replay</a>` : ''}</p>`;
 }

@@ -22,9 +22,9 @@ export class Layout {
    *   kind      text, code, diff or tool: the stylesheet gives each its width
    *   headings  [{level, id, text}] for the contents of the page
    *   before, after   {url, title}: the neighbours, where there are any
-   *   script    another script of assets/ that the page needs
+   *   script, style   another script and stylesheet of assets/ that the page needs
    */
-  render({ url, title, html, kind, headings = [], before, after, script, search = true }) {
+  render({ url, title, html, kind, headings = [], before, after, script, style, search = true }) {
     const link = (target, fragment) => escapeHtml(linkBetween(url, target, fragment));
     const isFirst = url === 'index.html';
     const scripts = ['book', ...(script ? [script] : [])].map((name) => `<script src="${link(`assets/${name}.js`)}" defer></script>`);
@@ -36,7 +36,7 @@ export class Layout {
 <meta name=viewport content="width=device-width, initial-scale=1">
 <title>${escapeHtml(isFirst ? title : `${title} · ${this.title}`)}</title>
 <link rel=icon href="${link('assets/icon.svg')}" type="image/svg+xml">
-<link rel=stylesheet href="${link('assets/book.css')}">${rel('prev', before)}${rel('next', after)}
+<link rel=stylesheet href="${link('assets/book.css')}">${style ? `<link rel=stylesheet href="${link(`assets/${style}.css`)}">` : ''}${rel('prev', before)}${rel('next', after)}
 <script>${early}</script>
 ${scripts.join('\n')}
 </head>

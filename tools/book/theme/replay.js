@@ -1,17 +1,23 @@
-// Plays a recorded execution: the component gets the parsed recording as its only property, whatever it calls it.
+// Plays recorded executions: the component gets one or two parsed recordings, and their chapters' names.
 
 import { createApp } from 'vue';
 import Replay from 'the-player';
 
 const place = document.querySelector('#replay');
 
+async function load(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address}: ${response.status}`);
+  return response.json();
+}
+
 async function play() {
-  const response = await fetch(place.dataset.recording);
-  if (!response.ok) throw new Error(`${place.dataset.recording}: ${response.status}`);
-  const [property = 'recording'] = Object.keys(Replay.props ?? {});
-  createApp(Replay, { [property]: await response.json() }).mount(place);
+  const recordings = await Promise.all(place.dataset.recordings.split(' ').map(load));
+  createApp(Replay, { recordings, titles: place.dataset.titles.split(' ') }).mount(place);
 }
 
 play().catch((error) => {
-  place.textContent = `The recording cannot be played: ${error.message}`;
+  const note = document.createElement('p');
+  note.textContent = `The recording cannot be played: ${error.message}`;
+  place.before(note);
 });
