@@ -41,7 +41,7 @@ const theme = {
 
 const settings = {
   startOnLoad: false, securityLevel: 'strict', theme: 'base', themeVariables: theme, htmlLabels: false, deterministicIds: true, deterministicIDSeed: 'picture', fontFamily: theme.fontFamily,
-  flowchart: { htmlLabels: false, useMaxWidth: false, nodeSpacing: 36, rankSpacing: 44, padding: 10, wrappingWidth: 240 },
+  flowchart: { htmlLabels: false, useMaxWidth: false, nodeSpacing: 36, rankSpacing: 44, padding: 10, wrappingWidth: 240, subGraphTitleMargin: { top: 2, bottom: 6 } },
   sequence: { useMaxWidth: false, mirrorActors: false, width: 120, height: 40, actorMargin: 40, messageMargin: 30, noteMargin: 8, boxMargin: 8, wrap: false },
   state: { useMaxWidth: false },
 };
@@ -75,8 +75,15 @@ async function drawAll(wanted) {
       const place = pathOfPicture(source);
       const id = `p${basename(place, '.svg')}`;
       let drawn = await page.evaluate(drawOne, { source, id });
+      const redraw = (flowchart) => page.evaluate(drawOne, { source: `%%{init: ${JSON.stringify({ flowchart })}}%%\n${source}`, id });
       // Mermaid cannot break a line that has <br/> in it: then such lines must have room.
-      if (drawn.error?.includes('splitLineToFitWidth')) drawn = await page.evaluate(drawOne, { source: `%%{init: {"flowchart": {"wrappingWidth": 600}}}%%\n${source}`, id });
+      const room = drawn.error?.includes('splitLineToFitWidth') ? { wrappingWidth: 600 } : {};
+      if (room.wrappingWidth) drawn = await redraw(room);
+      // Nor does it leave room for the title of a group that is longer than a line.
+      if (drawn.titleRows > 1) {
+        const bottom = 18 * (drawn.titleRows - 1) + 6;
+        drawn = await redraw({ ...room, subGraphTitleMargin: { top: 2, bottom }, nodeSpacing: settings.flowchart.nodeSpacing + 1.5 * bottom });
+      }
       if (drawn.error) throw new Problem(`${path}:${number}: mermaid cannot draw this: ${drawn.error}`);
       const svg = finish(drawn.svg);
       const missing = findMissing(source, svg);
@@ -105,6 +112,32 @@ async function drawOne({ source, id }) {
   for (const marker of picture.querySelectorAll('marker')) if (!used.has(marker.id)) marker.remove();
   for (const symbol of picture.querySelectorAll('symbol, defs filter, linearGradient')) if (!picture.outerHTML.includes(`#${symbol.id}"`) && !picture.outerHTML.includes(`#${symbol.id})`)) symbol.remove();
   for (const group of [...picture.querySelectorAll('g, defs')].reverse()) if (group.childElementCount === 0 && group.textContent.trim() === '') group.remove();
+  // The title of a group is one line where the group is as wide.
+  let titleRows = 1;
+  for (const title of picture.querySelectorAll('.cluster-label')) {
+    const rows = [...title.querySelectorAll('.text-outer-tspan')];
+    if (rows.length < 2) continue;
+    const frame = title.parentElement.querySelector('rect').getBBox();
+    const whole = rows[0].cloneNode(true);
+    whole.textContent = rows.map((row) => row.textContent.trim()).join(' ');
+    rows[0].replaceWith(whole);
+    rows.slice(1).forEach((row) => row.remove());
+    const width = whole.getComputedTextLength();
+    if (width <= frame.width - 12) title.setAttribute('transform', `translate(${frame.x + (frame.width - width) / 2}, ${frame.y + 2})`);
+    else {
+      whole.replaceWith(...rows);
+      titleRows = Math.max(titleRows, rows.length);
+    }
+  }
+  // A note over two lifelines is only as wide as their distance, whatever it says.
+  for (const note of picture.querySelectorAll('rect.note')) {
+    const words = [...note.parentElement.querySelectorAll('.noteText')].map((text) => text.getBBox());
+    const [left, right] = [Math.min(...words.map(({ x }) => x)) - 8, Math.max(...words.map(({ x, width }) => x + width)) + 8];
+    const box = note.getBBox();
+    if (left >= box.x && right <= box.x + box.width) continue;
+    note.setAttribute('x', Math.min(left, box.x));
+    note.setAttribute('width', Math.max(right, box.x + box.width) - Math.min(left, box.x));
+  }
   // A line of words is one piece, and a box with round ends is a rectangle: mermaid makes hundreds of little strokes of it.
   for (const row of picture.querySelectorAll('.text-outer-tspan')) row.textContent = row.textContent;
   for (const shape of picture.querySelectorAll('.node g.label-container')) {
@@ -120,7 +153,7 @@ async function drawOne({ source, id }) {
   for (const name of ['style', 'class', 'aria-roledescription', 'role']) picture.removeAttribute(name);
   const text = new XMLSerializer().serializeToString(picture);
   place.replaceChildren();
-  return { svg: text };
+  return { svg: text, titleRows };
 }
 
 // The colours become the page's, numbers get one place, and what only mermaid's own scripts need goes.

@@ -40,13 +40,14 @@ export function renderSource(book, path) {
   const way = chapter
     ? `<a href="${linkBetween(url, chapter.url)}">chapter ${chapter.number}, ${escapeHtml(chapter.title)}</a> · <a href="${linkBetween(url, `code/chapters/${chapter.name}/index.html`)}">all its files</a>${linkDiffs(book, chapter, url)}`
     : `<a href="${linkBetween(url, 'code/index.html')}">the code</a>`;
-  const list = items.filter(({ kind }) => kind !== 'type' || true)
+  const list = items
     .map((item) => `<li><a href="#L${item.nameLine}"><code>${escapeHtml(item.kind === 'test' ? `"${item.name}"` : item.name)}</code></a></li>`);
   const functions = list.length > 1 ? `<details class=items><summary>${list.length} functions, types and tests</summary><ul>${list.join('')}</ul></details>` : '';
   return {
     url,
     title: path.replace(/^chapters\//, ''),
     kind: 'code',
+    near: chapter?.name,
     html: `<p class=place>${way}</p><h1><code>${escapeHtml(path)}</code></h1>${functions}<pre class=listing tabindex=0><code>${lines.join('')}</code></pre>`,
   };
 }
@@ -68,6 +69,7 @@ export function renderChapterCode(book, chapter) {
     url,
     title: `The code of chapter ${chapter.number}, ${chapter.title}`,
     kind: 'list',
+    near: chapter.name,
     before: page(site.chapters[at - 1]),
     after: page(site.chapters[at + 1]),
     html: `<p class=place><a href="${linkBetween(url, chapter.url)}">the text of chapter ${chapter.number}</a>${linkDiffs(book, chapter, url)}</p><h1>The code of chapter ${chapter.number}, ${escapeHtml(chapter.title)}</h1>${paths.map((path) => renderFile(book, path, url)).join('')}`,

@@ -17,6 +17,7 @@ export function renderDifference(book, { from, to }) {
     url,
     title: `From ${from.number} ${from.title} to ${to.number} ${to.title}`,
     kind: 'diffs',
+    near: to.name,
     before: page(book.pairs[at - 1]),
     after: page(book.pairs[at + 1]),
     html: `<p class=place><a href="${linkBetween(url, to.url)}">the text of chapter ${to.number}</a> · <a href="${linkBetween(url, 'diff/index.html')}">compare any two</a></p>

@@ -22,9 +22,10 @@ export class Layout {
    *   kind      text, code, diff or tool: the stylesheet gives each its width
    *   headings  [{level, id, text}] for the contents of the page
    *   before, after   {url, title}: the neighbours, where there are any
+   *   near      the name of the chapter that the page is of, where it is not its text
    *   script, style   another script and stylesheet of assets/ that the page needs
    */
-  render({ url, title, html, kind, headings = [], before, after, script, style, search = true }) {
+  render({ url, title, html, kind, headings = [], before, after, script, style, near, search = true }) {
     const link = (target, fragment) => escapeHtml(linkBetween(url, target, fragment));
     const isFirst = url === 'index.html';
     const scripts = ['book', ...(script ? [script] : [])].map((name) => `<script src="${link(`assets/${name}.js`)}" defer></script>`);
@@ -56,19 +57,19 @@ ${search ? `<form class=find role=search action="${link('search.html')}"><input 
 ${html}
 ${renderNeighbours(before, after, link)}
 </main>
-<nav id=contents aria-label="Contents of the book">${this.#renderContents(url, headings, link)}</nav>
+<nav id=contents aria-label="Contents of the book">${this.#renderContents(url, near, headings, link)}</nav>
 </div>
 </body>
 </html>
 `;
   }
 
-  #renderContents(url, headings, link) {
+  #renderContents(url, near, headings, link) {
     const item = (target, text, extra = '') => (target === url
       ? `<li class=current><a href="${link(target)}" aria-current=page>${text}</a>${extra}${renderHeadings(headings)}</li>`
       : `<li><a href="${link(target)}">${text}</a>${extra}</li>`);
     const parts = this.site.parts.map(({ title, chapters }) => {
-      const isHere = chapters.some((chapter) => chapter.url === url);
+      const isHere = chapters.some((chapter) => chapter.url === url || chapter.name === near);
       const [name, words] = splitPart(title);
       const list = chapters.map((chapter) => item(chapter.url, `<span class=number>${chapter.number}</span> ${escapeHtml(chapter.title)}${chapter.isSideRoad ? ' <small>side road</small>' : ''}`));
       return `<details${isHere ? ' open' : ''}><summary><small>${escapeHtml(name)}</small> ${escapeHtml(words)}</summary><ul>${list.join('')}</ul></details>`;

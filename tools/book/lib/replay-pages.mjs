@@ -56,6 +56,7 @@ export function renderReplay(book, replay) {
     url,
     title: `Replay of ${titleOf(replay)}`,
     kind: 'replays',
+    near: replay.chapter?.name,
     script: book.hasPlayer ? 'replay' : undefined,
     style: book.hasPlayer ? 'replay' : undefined,
     before: page(book.replays[at - 1]),

@@ -3,9 +3,11 @@
 import { itemsOf } from './code-pages.mjs';
 import { pageOfSource } from './site.mjs';
 
-/** Entries {kind: 'text' | 'function' | 'call', url, title, where, text}, in the order of the book. */
+/** Entries {kind: 'text' | 'term' | 'function' | 'call', url, title, where, text}, in the order of the book. */
 export function listSearchEntries(book, sections) {
-  return [...listSections(sections), ...listCode(book)];
+  const { glossary } = book;
+  const terms = glossary.entries.map(({ id, names, words }) => ({ kind: 'term', url: `${glossary.url}#${id}`, title: names.join(', '), where: 'glossary', text: words }));
+  return [...listSections(sections.filter(({ page }) => page.url !== glossary.url)), ...terms, ...listCode(book)];
 }
 
 function listSections(sections) {

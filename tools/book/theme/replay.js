@@ -14,6 +14,8 @@ async function load(address) {
 async function play() {
   const recordings = await Promise.all(place.dataset.recordings.split(' ').map(load));
   createApp(Replay, { recordings, titles: place.dataset.titles.split(' ') }).mount(place);
+  // The address may name a frame, which is now in the player.
+  if (location.hash !== '') place.scrollIntoView();
 }
 
 play().catch((error) => {

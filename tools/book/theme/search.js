@@ -19,7 +19,7 @@ function prepare() {
       idField: 'at',
       // A name is a word, also with its underscores; what stands before :: is one, too.
       tokenize: (text) => text.split(/[^\p{L}\p{N}_]+/u).filter(Boolean),
-      searchOptions: { prefix: true, fuzzy: (term) => (term.length > 5 && !term.includes('_') ? 0.15 : false), combineWith: 'AND', boost: { title: 4 }, boostDocument: (at) => ({ call: 3, function: 2 })[entries[at].kind] ?? 1 },
+      searchOptions: { prefix: true, fuzzy: (term) => (term.length > 5 && !term.includes('_') ? 0.15 : false), combineWith: 'AND', boost: { title: 4 }, boostDocument: (at) => ({ call: 3, term: 2.5, function: 2 })[entries[at].kind] ?? 1 },
     });
     await index.addAllAsync(entries.map((entry, at) => ({ ...entry, at })), { chunkSize: 100 });
     return { entries, index };
@@ -55,8 +55,8 @@ async function show(words, place) {
   }
   if (place.dataset.query !== words) return; // The reader has typed on.
   const list = found.slice(0, most).map(({ kind, url, title, where, text, terms }) => {
-    const line = kind === 'text' ? `${where === title ? '' : `${escapeHtml(where)} · `}${excerpt(text, terms)}` : `${kindNames[kind]}, ${escapeHtml(where)} ${escapeHtml(text)}`;
-    return `<li><a href="${escapeHtml(base + url)}"><b>${kind === 'text' ? escapeHtml(title) : `<code>${escapeHtml(title)}</code>`}</b><small>${line}</small></a></li>`;
+    const line = kind === 'text' || kind === 'term' ? `${where === title ? '' : `${escapeHtml(where)} · `}${excerpt(text, terms)}` : `${kindNames[kind]}, ${escapeHtml(where)} ${escapeHtml(text)}`;
+    return `<li><a href="${escapeHtml(base + url)}"><b>${kind === 'text' || kind === 'term' ? escapeHtml(title) : `<code>${escapeHtml(title)}</code>`}</b><small>${line}</small></a></li>`;
   });
   place.innerHTML = found.length === 0 ? `<p>Nothing has all of these words: ${escapeHtml(query)}.</p>`
     : `<ol>${list.join('')}</ol>${found.length > most ? `<p>and ${found.length - most} more</p>` : ''}`;
