@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import os from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { splitLines } from '../../docs/lib/cpp-ranges.mjs';
@@ -38,7 +38,7 @@ export class Highlighter {
     const queue = [...wanted.values()].sort((a, b) => b.text.length - a.text.length);
     const all = queue.length;
     let done = 0;
-    const count = Math.min(queue.length, Math.max(1, availableParallelism?.() ?? cpus().length));
+    const count = Math.min(queue.length, Math.max(1, os.availableParallelism?.() ?? os.cpus().length));
     mkdirSync(this.#folder, { recursive: true });
     await Promise.all(Array.from({ length: count }, () => runWorker(queue, ({ key, lines }) => {
       this.#known.set(key, lines);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { listFiles, makeFolder, openBook, root, site } from './support.mjs';
 
@@ -57,6 +57,23 @@ test('such faults are seen: an error, a script that is not there, a request else
   try {
     for (const name of ['error', 'throws', 'gone', 'elsewhere', 'wide']) assert.notDeepEqual(await walk(other, [`${name}.html`], other.address, phone), [], name);
     assert.deepEqual(await walk(other, ['good.html'], other.address, phone), []);
+  } finally {
+    await other.close();
+  }
+});
+
+test('the book works at any address: below a folder, as a code host serves it', async () => {
+  const other = await openBook(dirname(site));
+  try {
+    const { page, faults } = await other.open(`${basename(site)}/diff/index.html#01-iterative/02-robust`);
+    await page.waitForSelector('#result .diff');
+    await page.click('#result .note a');
+    await page.waitForURL('**/code/chapters/**');
+    await page.fill('.find input', 'epoll_wait');
+    await page.waitForSelector('.find .found li');
+    await page.click('.home');
+    await page.waitForURL(`**/${basename(site)}/index.html`);
+    assert.deepEqual(faults, []);
   } finally {
     await other.close();
   }
@@ -258,6 +275,7 @@ test('on paper there is the text alone, and everything is open', async () => {
   assert.ok((await page.pdf({ format: 'A4' })).length > 50_000);
   await page.evaluate(() => dispatchEvent(new Event('afterprint')));
   assert.ok(await page.locator('main details:not([open])').count() > 5);
+  assert.equal(await page.evaluate(() => localStorage.getItem('book-progress')), null, 'to print is to answer nothing');
   await context.close();
 });
 

@@ -138,15 +138,14 @@ function followQuiz(quiz, journal) {
   const last = chapter && journal.find({ chapter, kind: 'quiz', id }).at(-1);
   if (last) verdict.textContent = `You have answered this before, ${last.result} at first, on ${last.time.slice(0, 10)}.`;
   let isNoted = false;
-  const tried = new Set();
   for (const option of quiz.querySelectorAll('.option, .tell')) {
-    option.addEventListener('toggle', () => {
-      if (!option.open || isNoted || !chapter) return;
-      tried.add(option.dataset.letter);
-      const isRight = option.matches('.right');
+    // What opens without the reader, as for printing or by a search of the browser, is no answer.
+    option.querySelector('summary').addEventListener('click', () => {
+      if (option.open || isNoted || !chapter) return;
       // Wrong at first is wrong, whatever comes after it: noted at once, so that it counts when the reader leaves.
       isNoted = true;
-      journal.add({ chapter, kind: 'quiz', id, hash: id, result: isRight ? 'right' : 'wrong', number: tried.size });
+      const isRight = option.matches('.right');
+      journal.add({ chapter, kind: 'quiz', id, hash: id, result: isRight ? 'right' : 'wrong', number: 1 });
       verdict.textContent = isRight ? 'Noted: right at first.' : 'Noted: not right at first. It is due again at once.';
     });
   }
