@@ -51,6 +51,9 @@ export class TextRenderer {
   #setRules() {
     const { md } = this;
     const { rules } = md.renderer;
+    md.core.ruler.push('wide-rows', (state) => {
+      joinEmptyCells(state.tokens);
+    });
     md.core.ruler.push('sections', (state) => {
       if (!state.env.isPiece) collectSections(state.tokens, state.env);
     });
@@ -157,6 +160,19 @@ function isInLink(tokens, index, kind = 'link') {
     if (tokens[at].type === `${kind}_close`) depth -= 1;
   }
   return depth > 0;
+}
+
+// A row of a table that has a bold cell and then nothing, as the name of a part, is one cell.
+function joinEmptyCells(tokens) {
+  for (let at = tokens.length - 1; at >= 0; at--) {
+    if (tokens[at].type !== 'tr_open') continue;
+    const end = tokens.findIndex(({ type }, index) => index > at && type === 'tr_close');
+    const cells = tokens.slice(at + 1, end);
+    const [first, ...others] = cells.filter(({ type }) => type === 'inline');
+    if (others.length === 0 || !/^\*\*[^*]+\*\*$/.test(first.content) || others.some(({ content }) => content !== '')) continue;
+    cells[0].attrSet('colspan', String(others.length + 1));
+    tokens.splice(at + 4, end - at - 4);
+  }
 }
 
 // Gives each heading its id, as a code host does, and collects what the search looks through.
