@@ -97,13 +97,18 @@ export class FenceRenderer {
     const id = `${kind}-${name}`;
     const isFirst = !this.#ids.has(id);
     this.#ids.add(id);
-    return `<span data-t=${name}${isFirst ? ` id=${id}` : ''}>${html}</span>`;
+    // The first call in the code leads to the trace, and the first one there back to the code.
+    if (isFirst) return `<a href="#${kind === 'code' ? 'trace' : 'code'}-${name}" class=tie data-t="${name}" id=${id}>${html}</a>`;
+    return `<span data-t=${name}>${html}</span>`;
   }
 
   /** The page's text, its ties led to where they are: a name that is tied nowhere after all is no link. */
   settleTies(html) {
-    return html.replace(/<a href="#(code|trace)-(\w+)" class=tie data-t="\w+">(.*?)<\/a>/g, (whole, kind, name, words) => {
-      const place = [kind, 'code', 'trace'].find((other) => this.#ids.has(`${other}-${name}`));
+    return html.replace(/<a href="#(code|trace)-(\w+)" class=tie data-t="\w+"( id=[\w-]+)?>(.*?)<\/a>/g, (whole, kind, name, id, words) => {
+      if (this.#ids.has(`${kind}-${name}`)) return whole;
+      // In the code and in the trace themselves there is no third place.
+      if (id !== undefined) return `<span data-t=${name}${id}>${words}</span>`;
+      const place = ['code', 'trace'].find((other) => this.#ids.has(`${other}-${name}`));
       return place ? whole.replace(`#${kind}-`, `#${place}-`) : words;
     });
   }

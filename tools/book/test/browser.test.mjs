@@ -32,7 +32,7 @@ async function walk(opened, paths, address, options) {
 // All texts and tools, and of differences and sources a few of each kind; with BOOK_ALL=1 every page.
 function choosePages() {
   if (process.env.BOOK_ALL === '1') return files;
-  const isMany = (path) => /^(code|diff)\//.test(path) && !['code/index.html', 'diff/index.html'].includes(path);
+  const isMany = (path) => /^(code|diff|replay)\//.test(path) && !['code/index.html', 'diff/index.html', 'replay/index.html'].includes(path);
   return files.filter((path, index) => !isMany(path) || index % 20 === 0);
 }
 
@@ -235,6 +235,10 @@ test('a name in a sentence, in the code and in the trace are tied, and lead to e
   assert.ok(lit.every(([name]) => name === 'epoll_wait'));
   for (const kind of ['trace', 'code', 'text']) assert.ok(lit.some(([, place]) => place === kind), kind);
   await tie.click();
+  assert.match(page.url(), /#code-epoll_wait$/);
+  await page.click('#code-epoll_wait');
+  assert.match(page.url(), /#trace-epoll_wait$/);
+  await page.click('#trace-epoll_wait');
   assert.match(page.url(), /#code-epoll_wait$/);
   await context.close();
 });
