@@ -1,7 +1,7 @@
 // Which grammars colour which language, and the theme that turns their scopes into classes.
 
 /** Changes when the same text would be coloured in another way, so that what was kept before is not taken. */
-export const version = '3.23.0-1';
+export const version = '3.23.0-2';
 
 /** By the name that the texts' fences have: what shiki calls it, and where its grammar lies. */
 export const grammars = {

@@ -12,7 +12,8 @@ async function colour({ key, text, language }) {
   const highlighter = await ready;
   const { name, load } = grammars[language];
   if (!highlighter.getLoadedLanguages().includes(name)) await highlighter.loadLanguage(load());
-  const lines = highlighter.codeToTokensBase(splitLines(text).join('\n'), { lang: name, theme: theme.name });
+  // Without a limit of time: what a slow machine could not colour in half a second would be plain.
+  const lines = highlighter.codeToTokensBase(splitLines(text).join('\n'), { lang: name, theme: theme.name, tokenizeTimeLimit: 0 });
   return { key, lines: lines.map(joinAlike) };
 }
 
