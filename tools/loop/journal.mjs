@@ -1,4 +1,4 @@
-// The lines in which a learner's work is noted, whoever keeps them: a file for ./learn, a browser for the book. Nothing here needs a file.
+// The lines in which a learner's work is noted: ./learn keeps them in a file, and the book in a browser. Nothing here needs a file.
 
 /**
  * The fields of a line, in their order, with tabs between them.

@@ -51,6 +51,7 @@ export async function buildBook(root, folder, { cache, fresh = false, tell = () 
   tell('the scripts, the stylesheet and the fonts');
   for (const { path, content } of await makeAssets(root, book)) put(path, content);
   put('.nojekyll', ''); // A code host must not build it once more.
+  book.highlighter.forgetUnused();
   removeStale(folder, record?.files ?? [], files);
   writeFileSync(path, JSON.stringify({ key, files: [...files.keys()] }));
   return { pages, written, isKept: false };

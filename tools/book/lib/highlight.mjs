@@ -4,7 +4,7 @@
 //   k keyword   t type   f function   s string   n number   c comment   p preprocessor line   '' anything else
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -54,6 +54,12 @@ export class Highlighter {
     } catch {
       return undefined; // not there, or torn: it is made anew
     }
+  }
+
+  /** Takes what no text of this run needed out of the folder. */
+  forgetUnused() {
+    if (!existsSync(this.#folder)) return;
+    for (const name of readdirSync(this.#folder)) if (!this.#known.has(name)) rmSync(join(this.#folder, name), { force: true });
   }
 
   /** The lines of a text that has been prepared; plain where its language has no grammar. */
