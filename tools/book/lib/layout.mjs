@@ -43,8 +43,8 @@ ${scripts.join('\n')}
 </head>
 <body class=${kind} data-base="${link('index.html').replace(/index\.html$/, '')}">
 <a class=skip href="#text">To the text</a>
-<input type=checkbox id=split class=switch aria-label="diffs in one column" tabindex=-1>
 <header class=bar>
+<input type=checkbox id=split class=switch aria-label="diffs in one column">
 <a class=home href="${link('index.html')}">${escapeHtml(this.title)}</a>
 <a class=to-contents href="#contents">Contents</a>
 ${search ? `<form class=find role=search action="${link('search.html')}"><input type=search name=q placeholder="Search" aria-label="Search texts, functions and system calls" autocomplete=off><div class=found hidden></div></form>` : '<span class=find></span>'}

@@ -102,11 +102,11 @@ const placeOfRows = (page) => page.evaluate(() => {
 test('a diff stands side by side, and in one column when the reader says so; the choice is kept', async () => {
   const { page, context, faults } = await book.open('13-epoll.html');
   assert.ok((await placeOfRows(page)).isBeside);
-  await page.locator('figure.diff label.views').first().click();
+  await page.locator('figure.diff button.views').first().click();
   assert.ok((await placeOfRows(page)).isBelow);
   await page.goto(`${book.address}14-epoll-edge.html`);
   assert.ok((await placeOfRows(page)).isBelow);
-  await page.locator('figure.diff label.views').first().focus();
+  await page.locator('figure.diff button.views').first().focus();
   await page.keyboard.press('Enter');
   assert.ok((await placeOfRows(page)).isBeside);
   assert.deepEqual(faults, []);
@@ -116,7 +116,7 @@ test('a diff stands side by side, and in one column when the reader says so; the
 test('a diff is in one column on a phone', async () => {
   const { page, context } = await book.open('13-epoll.html', phone);
   assert.ok((await placeOfRows(page)).isBelow);
-  assert.equal(await page.locator('figure.diff label.views').first().isVisible(), false);
+  assert.equal(await page.locator('figure.diff button.views').first().isVisible(), false);
   await context.close();
 });
 
@@ -127,6 +127,9 @@ test('without JavaScript: diffs toggle, an option has its own reason, folds open
   const beside = await box();
   await label.click();
   assert.notEqual((await box()).x, beside.x);
+  await page.locator('#split').focus();
+  await page.keyboard.press('Space');
+  assert.equal((await box()).x, beside.x, 'the keys do it, too');
   const option = page.locator('.quiz .option.wrong').first();
   assert.equal(await option.locator('.reply').isVisible(), false);
   await option.locator('summary').click();

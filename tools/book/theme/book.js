@@ -30,18 +30,15 @@ try {
   // As the page has it.
 }
 split.addEventListener('change', () => keep('book-unified', String(split.checked)));
-for (const label of document.querySelectorAll('label.views')) makeOperable(label);
-
-// A label is no stop of the Tab key.
-export function makeOperable(label) {
-  label.tabIndex = 0;
-  label.setAttribute('role', 'button');
-  label.setAttribute('aria-label', 'diffs in one column or side by side');
-  label.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    split.click();
-  });
+// A label is no stop of the Tab key, and the box behind it is far from its diff: a button at each of them is better.
+split.tabIndex = -1;
+for (const label of document.querySelectorAll('label.views')) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'views';
+  button.setAttribute('aria-label', 'diffs in one column or side by side');
+  button.addEventListener('click', () => split.click());
+  label.replaceWith(button);
 }
 
 // --- Keys ---
