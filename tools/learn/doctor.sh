@@ -19,6 +19,7 @@ main() {
   check_strace || sick=1
   check_tcpdump
   check_tool node "node $(print_version node)" "trace, capture, watch and bench"
+  check_tool npm "npm $(print_version npm)" "book"
   check_tool git "git $(print_version git)" "diff"
   check_tool nc "nc" "talking to a server by hand"
   check_tool haproxy "haproxy" "fleet"

@@ -5,19 +5,19 @@
 declare -A APT_PACKAGE=(
   [compiler]=g++ [cmake]=cmake [ninja]=ninja-build [cxxopts]=libcxxopts-dev [catch2]=catch2
   [liburing]=liburing-dev
-  [git]=git [node]=nodejs [strace]=strace [tcpdump]=tcpdump
+  [git]=git [node]=nodejs [npm]=npm [strace]=strace [tcpdump]=tcpdump
   [haproxy]=haproxy [ip]=iproute2
 )
 declare -A DNF_PACKAGE=(
   [compiler]=gcc-c++ [cmake]=cmake [ninja]=ninja-build [cxxopts]=cxxopts-devel [catch2]=catch-devel
   [liburing]=liburing-devel
-  [git]=git [node]=nodejs [strace]=strace [tcpdump]=tcpdump
+  [git]=git [node]=nodejs [npm]=npm [strace]=strace [tcpdump]=tcpdump
   [haproxy]=haproxy [ip]=iproute
 )
 declare -A PACMAN_PACKAGE=(
   [compiler]=gcc [cmake]=cmake [ninja]=ninja [cxxopts]=cxxopts [catch2]=catch2
   [liburing]=liburing
-  [git]=git [node]=nodejs [strace]=strace [tcpdump]=tcpdump
+  [git]=git [node]=nodejs [npm]=npm [strace]=strace [tcpdump]=tcpdump
   [haproxy]=haproxy [ip]=iproute2
 )
 
@@ -53,6 +53,7 @@ list_parts() { # GROUP...
       capture) printf '%s\n' tcpdump node ;;
       watch) printf '%s\n' node ;;
       bench) printf '%s\n' node ;;
+      book) printf '%s\n' node npm ;;
       fleet) printf '%s\n' node haproxy ip ;;
     esac
   done
