@@ -1,0 +1,556 @@
+// Records a session with a chapter's server, moment by moment.
+//
+// The tracer holds each thread at each of its system calls. Of those that are held one is let go at a time, and goes on until it is held
+// again or sleeps in the kernel; only when nothing moves any more is a moment looked at. So each moment is one that the kernel
+// has really been in, and of two recordings the moments are the same, however loaded the machine is: nothing waits for a time.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { closeBracket, describeBeginning, describeCall, describeItem } from '../../observe/describe-calls.mjs';
+import { resolveInterruptions } from '../../observe/interruptions.mjs';
+import { Problem } from '../../observe/problem.mjs';
+import { readStatus } from '../../observe/proc.mjs';
+import { traceSessions } from '../../observe/record-trace.mjs';
+import { compareRoles, nameRoles } from '../../observe/roles.mjs';
+import { selectItems } from '../../observe/selection.mjs';
+import { isBirth } from '../../observe/syscalls.mjs';
+import { patience, waitFor } from '../../observe/waits.mjs';
+import { decodeArguments, decodeResult, nameSignal, readFdSet, readPollList } from './decode.mjs';
+import { Memory } from './memory.mjs';
+import { PacketRecorder } from './packets.mjs';
+import { format } from './recording.mjs';
+import { Ring } from './ring.mjs';
+import { Observer, readInterestList, readState } from './snapshot.mjs';
+import { Tracer } from './tracer.mjs';
+
+const stableLooks = 3; // how often a sleeping thread is found unchanged before it counts as asleep
+const lookInterval = 3; // ms between them
+const mostTurns = 400; // moments in a step: beyond, a server repeats itself for ever
+const spinningTurns = 3; // of a server that finds nothing to do and does not sleep, so many rounds are kept
+
+/**
+ * Records `session` (see observe/record-trace.mjs) with the server of the chapter `name` (03-fork): a recording as recording.mjs describes
+ * it. `tracer` and `executable` are programs; where `packets` is false, none are captured and their fields are empty.
+ */
+export async function record(scope, { root, name, tracer, executable, session = 'two', serverOptions = [], packets = true }) {
+  const recorder = new Recorder(scope, { root, name });
+  await recorder.run({ tracer, executable, session, serverOptions, packets });
+  return recorder.finish(session);
+}
+
+class Recorder {
+  #scope;
+  #root;
+  #name;
+  #tracer;
+  #threads = new Map(); // id to {id, process, held: the event or null, item, stack, interest, isGone}
+  #order = []; // ids, in the order of their births
+  #known = new Set(); // ids, also of those that have ended
+  #current = null;
+  #items = [];
+  #moments = [];
+  #steps = [];
+  #observer = new Observer();
+  #packets = null;
+  #coroutines = new Map(); // address of the frame to {id, function, state, place, awaiter}
+  #coroutineCount = 0;
+  #watchesCoroutines = false;
+  #rings = [];
+  #mappings = new Set();
+  #wake = () => {};
+  #quietWaiters = [];
+
+  constructor(scope, { root, name }) {
+    this.#scope = scope;
+    this.#root = root;
+    this.#name = name;
+  }
+
+  async run({ tracer, executable, session, serverOptions, packets }) {
+    this.#tracer = new Tracer(this.#scope, tracer, [executable, '--port', '0', ...serverOptions], (event) => this.#take(event));
+    let hasEnded = false;
+    this.#tracer.ended.then(() => {
+      hasEnded = true;
+      this.#wake();
+    });
+    this.#hasEnded = () => hasEnded;
+    this.#steps.push({ title: 'the server starts' });
+    await this.#untilFirst();
+    await this.#runUntilQuiet();
+    const line = await waitFor("the server's line 'listening on ADDRESS:PORT'", this.#tracer.readLine());
+    const [, host, port] = /^listening on (.+):(\d+)$/.exec(line) ?? [];
+    if (port === undefined) throw new Problem(`the server should say 'listening on ADDRESS:PORT', and said '${line}'`);
+    if (packets) this.#packets = await PacketRecorder.start(this.#scope, Number(port));
+    await traceSessions[session][1]({
+      scope: this.#scope, server: { host, port: Number(port) }, step: (title, act) => this.#step(title, act), waitForQuiet: () => this.#waitForQuiet(),
+    });
+    await this.#tracer.stop();
+  }
+
+  #hasEnded = () => false;
+
+  // --- Events of the tracer ---
+
+  #take(event) {
+    takers[event.kind]?.(this, event);
+    this.#wake();
+  }
+
+  takeBirth({ thread, process: process_, stack = [] }) {
+    const parent = this.#current;
+    this.#threads.set(thread, { id: thread, process: process_, parent, held: { kind: 'born' }, item: null, stack: this.#placesOf(stack), interest: null });
+    this.#order.push(thread);
+    this.#known.add(thread);
+  }
+
+  takeStop(event) {
+    const thread = this.#threads.get(event.thread);
+    if (event.stack !== undefined) thread.stack = this.#placesOf(event.stack);
+    thread.held = event;
+  }
+
+  takeEnd(event) {
+    this.#threads.get(event.thread).held = event;
+  }
+
+  takeCoroutine(event) {
+    if (event.kind === 'destroy') {
+      this.#coroutines.delete(event.frame);
+      return;
+    }
+    if (!this.#coroutines.has(event.frame)) {
+      this.#coroutineCount += 1;
+      this.#coroutines.set(event.frame, { id: this.#coroutineCount, function: event.function ?? event.place.function });
+    }
+    const coroutine = this.#coroutines.get(event.frame);
+    if (event.kind === 'resume') Object.assign(coroutine, { state: 'running', place: null, awaiter: null });
+    else Object.assign(coroutine, { state: 'suspended', place: this.#placesOf([event.place])[0] ?? null, awaiter: event.awaiter.replace(/::await_suspend$/, '') });
+  }
+
+  /** Of a stack, the places in the chapter's folder and in common/, inner ones first. */
+  #placesOf(stack) {
+    return stack.flatMap(({ file, line, function: name }) => {
+      const path = file === '' ? '..' : relative(this.#root, file);
+      const chapter = `chapters/${this.#name}/`;
+      if (path.startsWith(chapter)) return [{ file: path.slice(chapter.length), line, function: name }];
+      return path.startsWith('common/') ? [{ file: path, line, function: name }] : [];
+    });
+  }
+
+  // --- One thread at a time ---
+
+  async #untilFirst() {
+    await waitFor('the server to start', this.#until(() => this.#threads.size > 0 || this.#hasEnded()));
+    if (this.#threads.size === 0) throw new Problem(`the server cannot be traced: ${this.#tracer.complaints}`);
+  }
+
+  async #until(condition) {
+    while (!condition()) await new Promise((resolve) => { this.#wake = resolve; });
+  }
+
+  #listHeld() {
+    return this.#order.filter((id) => this.#threads.get(id)?.held);
+  }
+
+  /**
+   * Waits until each thread is held, or asleep. One that has been let go counts as asleep when some looks have found it so and
+   * unchanged: a thread may sleep for a moment on its way through the kernel.
+   */
+  async #untilStill() {
+    for (;;) {
+      let isStill = true;
+      for (const thread of this.#threads.values()) isStill = this.#lookAt(thread) && isStill;
+      if (isStill && !this.#awaitsBirth()) return;
+      await Promise.race([sleep(lookInterval), new Promise((resolve) => { this.#wake = resolve; })]);
+    }
+  }
+
+  /** Whether the thread is held or asleep. */
+  #lookAt(thread) {
+    if (thread.held) {
+      thread.looks = 0;
+      return true;
+    }
+    const state = readState(thread.process, thread.id);
+    const picture = state === 'asleep' ? readStatus(thread.process, thread.id, 'voluntary_ctxt_switches') : null;
+    thread.looks = picture !== null && picture === thread.picture ? thread.looks + 1 : 0;
+    thread.picture = picture;
+    return thread.looks >= stableLooks;
+  }
+
+  /** Whether a call has made a process or thread that the tracer has not told of yet. */
+  #awaitsBirth() {
+    return [...this.#threads.values()].some(({ held, item }) => held?.kind === 'exit' && item !== null && isBirth(item)
+      && Number(held.result) > 0 && !this.#known.has(Number(held.result)));
+  }
+
+  /** Lets threads go, one after the other, until all sleep. */
+  async #runUntilQuiet() {
+    const first = this.#moments.length;
+    for (;;) {
+      await this.#untilStill();
+      if (this.#hasEnded()) throw new Problem(`the server has ended in the step '${this.#steps.at(-1).title}'. ${this.#tracer.complaints}`.trim());
+      const held = this.#listHeld();
+      if (held.length === 0) return true;
+      if (this.#moments.length - first > mostTurns) throw new Problem(`the server did not come to rest in the step '${this.#steps.at(-1).title}'`);
+      if (this.#spins(first)) return false;
+      const next = held.includes(this.#current) ? this.#current : held[0];
+      this.#current = next;
+      await this.#advance(this.#threads.get(next));
+    }
+  }
+
+  /** Whether the last rounds of the only thread that moves were equal, and found nothing to do. */
+  #spins(first) {
+    const since = this.#moments.slice(first).filter(({ kind }) => kind === 'call').map(({ item }) => `${item.pid} ${item.name} ${item.result}`);
+    for (let length = 1; length <= 4; length += 1) {
+      const rounds = Array.from({ length: spinningTurns }, (_, at) => since.slice(since.length - length * (at + 1), since.length - length * at).join('\n'));
+      if (since.length >= length * spinningTurns && new Set(rounds).size === 1 && rounds[0].split('\n').every((line) => /EAGAIN|= 0|Timeout/.test(line))) return true;
+    }
+    return false;
+  }
+
+  /** Notes what the thread is held for, and lets it go. */
+  async #advance(thread) {
+    const event = thread.held; 
+    await noters[event.kind](this, thread, event);
+    thread.held = null;
+    thread.looks = 0;
+    if (event.kind === 'ended') {
+      this.#threads.delete(thread.id);
+      return;
+    }
+    this.#tracer.go(thread.id);
+    const isInCall = event.kind === 'entry';
+    await this.#untilStill();
+    if (isInCall && thread.held === null && this.#threads.has(thread.id) && thread.item !== null && this.#isKept(thread.item)) {
+      await this.#addMoment('sleep', thread.item);
+    }
+  }
+
+  async noteEntry(thread, event) {
+    const numbers = event.arguments.split(' ').map(BigInt);
+    const memory = new Memory(this.#tracer, thread.process);
+    const item = {
+      kind: 'call', pid: thread.id, name: event.call, args: await decodeArguments(event.call, numbers, null, memory), result: null, begin: this.#moments.length, end: Infinity,
+    };
+    Object.assign(thread, { item, numbers });
+    this.#items.push(item);
+    if (['poll', 'ppoll'].includes(event.call)) thread.interest = { kind: 'poll', list: (await readPollList(memory, numbers[0], numbers[1])).map(({ fd, events }) => ({ fd, events })) };
+    if (['select', 'pselect6'].includes(event.call)) thread.interest = { kind: 'select', list: await readSelectLists(memory, numbers) };
+    // A server that has read its options has all its libraries: now is the time to watch for coroutines.
+    if (event.call === 'socket' && !this.#watchesCoroutines) {
+      this.#watchesCoroutines = true;
+      if (existsSync(join(this.#root, 'chapters', this.#name, 'runtime'))) this.#tracer.watchCoroutines(thread.process);
+    }
+    if (/^exit/.test(event.call)) {
+      item.result = '?';
+      item.end = this.#moments.length;
+      await this.#addMoment('call', item);
+    } else if (event.call === 'io_uring_enter' && this.#rings.some(({ fd }) => fd === Number(numbers[0]))) {
+      await this.#addMoment('enter', item);
+    }
+  }
+
+  async noteExit(thread, event) {
+    const { item, numbers } = thread;
+    if (item === null) return; // execve, whose beginning was before us
+    const memory = new Memory(this.#tracer, thread.process);
+    const result = BigInt(event.result);
+    item.args = await decodeArguments(event.call, numbers, result, memory);
+    item.result = await decodeResult(event.call, numbers, result, memory);
+    item.end = this.#moments.length;
+    thread.item = null;
+    if (event.call === 'io_uring_setup' && result >= 0n) {
+      const ring = new Ring(thread.process, Number(result), memory, this.#mappings);
+      await ring.readParameters(numbers[1]);
+      this.#rings.push(ring);
+    }
+    if (this.#isKept(item)) await this.#addMoment('call', item);
+    if (!/^(p?poll|p?select6?)$/.test(event.call)) return;
+    thread.interest = null;
+  }
+
+  async noteSignal(thread, { signal, code, sender, status, fd, band }) {
+    const item = { kind: 'signal', pid: thread.id, signal: nameSignal(signal), info: describeInfo(signal, code, sender, status, fd, band), begin: this.#moments.length, end: this.#moments.length };
+    this.#items.push(item);
+    await this.#addMoment('signal', item);
+  }
+
+  async noteEnd(thread, { status, killed_by: signal }) {
+    const item = {
+      pid: thread.id, begin: this.#moments.length, end: this.#moments.length,
+      ...(signal === undefined ? { kind: 'exited', status } : { kind: 'killed', signal: nameSignal(signal) }),
+    };
+    this.#items.push(item);
+    thread.isGone = true;
+    await this.#addMoment('end', item);
+  }
+
+  #isKept(item) {
+    return selectItems(this.#items).includes(item);
+  }
+
+  // --- Steps ---
+
+  async #step(title, act) {
+    const step = { title };
+    this.#steps.push(step);
+    const notes = {};
+    let finished = null;
+    const acting = act(notes).then(() => ({}), (error) => ({ error }));
+    acting.then((outcome) => {
+      finished = outcome;
+      this.#wake();
+    });
+    await this.#untilStill();
+    await this.#addMoment('client', null);
+    for (;;) {
+      await this.#runUntilQuiet();
+      if (finished !== null) break;
+      // The client waits, and the server does nothing: what is still on its way has come when this turn is over.
+      await this.#observer.settle(this.#listProcesses());
+      if (finished !== null) continue;
+      if (this.#listHeld().length > 0 && !this.#isSpinning()) continue;
+      const waiters = this.#quietWaiters.splice(0);
+      waiters.forEach((tell) => tell(true));
+      if (waiters.length > 0) await sleep(0);
+      else await waitFor(`the end of the step '${title}'`, this.#until(() => finished !== null || this.#listHeld().length > 0), patience);
+    }
+    if (finished.error) throw finished.error;
+    await this.#runUntilQuiet();
+    step.title += notes.titleEnd ?? '';
+  }
+
+  #isSpinning() {
+    return false;
+  }
+
+  #waitForQuiet() {
+    return new Promise((resolve) => {
+      this.#quietWaiters.push(resolve);
+      this.#wake();
+    });
+  }
+
+  // --- Moments ---
+
+  #listProcesses() {
+    return [...new Set([...this.#threads.values()].filter(({ isGone }) => !isGone).map(({ process: process_ }) => process_))];
+  }
+
+  async #addMoment(kind, item) {
+    const rows = await this.#observer.settle(this.#listProcesses());
+    const rings = [];
+    for (const ring of this.#rings) {
+      const contents = await ring.look();
+      if (contents !== null) rings.push({ fd: ring.fd, ...contents });
+    }
+    this.#moments.push({
+      kind,
+      item,
+      step: this.#steps.length - 1,
+      actors: this.#describeActors(rows),
+      rows,
+      rings,
+      coroutines: [...this.#coroutines.values()].map((coroutine) => ({ ...coroutine })),
+      packets: this.#packets === null ? [] : await this.#packets.take(),
+    });
+  }
+
+  #describeActors(rows) {
+    const described = new Set(); // processes: threads share their descriptors
+    return this.#order.map((id) => this.#threads.get(id)).filter((thread) => thread !== undefined).map((thread) => {
+      const descriptors = described.has(thread.process) || thread.isGone ? null : this.#observer.listDescriptors(thread.process, rows);
+      described.add(thread.process);
+      const state = readState(thread.process, thread.id) ?? 'ended';
+      return {
+        id: thread.id,
+        process: thread.process,
+        state: thread.isGone ? (state === 'zombie' ? 'zombie' : 'ended') : thread.held ? 'held' : state,
+        item: thread.item,
+        // The call as it was begun: its arguments get what it has filled in later.
+        call: thread.item === null ? null : { ...thread.item },
+        stack: thread.isGone ? [] : thread.stack,
+        descriptors,
+        epolls: (descriptors ?? []).filter(({ what }) => what === 'eventpoll').map(({ number }) => ({ fd: number, list: readInterestList(thread.process, number) })),
+        interest: thread.interest,
+      };
+    });
+  }
+
+  // --- The recording ---
+
+  finish(session) {
+    const stepOf = (time) => this.#moments[Math.min(time, this.#moments.length - 1)]?.step ?? 0;
+    const roles = nameRoles(this.#items, stepOf);
+    const kept = new Map(); // number of the moment at which it ended to the item as a reader sees it
+    for (const item of resolveInterruptions(selectItems(this.#items))) if (Number.isFinite(item.end)) kept.set(item.end, item);
+    const coroutines = new Map();
+    const frames = [];
+    for (const [at, moment] of this.#moments.entries()) {
+      const event = this.#describeEvent(moment, at, kept, roles);
+      if (event === null) {
+        // What has happened since the last frame is not lost with this one.
+        const next = this.#moments[at + 1];
+        if (next !== undefined) next.packets.unshift(...moment.packets);
+        continue;
+      }
+      frames.push({ step: moment.step, event, ...this.#describeMoment(moment, event, roles, coroutines) });
+    }
+    const [title] = traceSessions[session];
+    return {
+      format,
+      chapter: this.#name.replace(/^\d+-/, ''),
+      session,
+      title,
+      steps: this.#steps.map((step) => step.title),
+      packets: this.#packets !== null,
+      code: collectCode(this.#root, this.#name, frames),
+      frames,
+    };
+  }
+
+  #describeEvent({ kind, item, step }, at, kept, roles) {
+    if (kind === 'client') return { actor: 'client', kind, text: this.#steps[step].title, call: null };
+    const actor = roles.get(item.pid);
+    if (kind === 'sleep' || kind === 'enter') {
+      const beginning = { ...item, result: null };
+      return { actor, kind, text: closeBracket(describeBeginning(beginning, roles)), call: { ...describeCall(beginning, roles), result: null } };
+    }
+    const shown = kept.get(at);
+    if (shown === undefined || shown.pid !== item.pid) return null;
+    return { actor, kind: shown.kind === 'handler-end' ? 'call' : kind, text: describeItem(shown, roles), call: describeCall(shown, roles) };
+  }
+
+  #describeMoment(moment, event, roles, coroutineNames) {
+    const nameProcess = (pid) => roles.get(pid) ?? 'server';
+    const owners = new Map();
+    for (const { process: process_, descriptors } of moment.actors) {
+      for (const { inode } of descriptors ?? []) {
+        if (inode === null) continue;
+        const names = owners.get(inode) ?? owners.set(inode, []).get(inode);
+        if (!names.includes(nameProcess(process_))) names.push(nameProcess(process_));
+      }
+    }
+    for (const names of owners.values()) names.sort((a, b) => Number(b === 'server') - Number(a === 'server') || compareRoles(a, b));
+    const sockets = this.#observer.describeSockets(moment.rows, owners);
+    const isAtWork = (actor) => event.actor === roles.get(actor.id);
+    return {
+      actors: moment.actors.filter(({ id }) => roles.has(id)).map((actor) => ({
+        role: roles.get(actor.id),
+        process: nameProcess(actor.process),
+        state: actor.state === 'held' ? (isAtWork(actor) ? 'running' : 'ready') : actor.state,
+        in: actor.state === 'asleep' && actor.call !== null ? closeBracket(describeBeginning({ ...actor.call, result: null }, roles)) : null,
+        stack: actor.stack,
+        descriptors: actor.descriptors?.map(({ number, what }) => ({ number, what })) ?? null,
+      })),
+      sockets,
+      interest: moment.actors.flatMap((actor) => [
+        ...actor.epolls.map(({ fd, list }) => ({ of: nameProcess(actor.process), kind: 'epoll', fd, list: addReadiness(list, actor, sockets) })),
+        ...(actor.interest === null ? [] : [{ of: roles.get(actor.id), kind: actor.interest.kind, fd: null, list: addReadiness(actor.interest.list, actor, sockets) }]),
+      ]),
+      rings: moment.rings,
+      coroutines: moment.coroutines.map(({ id, function: name, state, place, awaiter }) => ({
+        name: nameCoroutine(coroutineNames, id), function: name, state, place, awaiter,
+      })),
+      packets: moment.packets.map(({ clientPort, from, flags, seq, ack, length, kind, states }) => {
+        const client = this.#observer.nameClient(clientPort);
+        return { from: from === 'client' ? client : 'server', to: from === 'client' ? 'server' : client, flags, seq, ack, length, kind, states };
+      }),
+    };
+  }
+}
+
+const takers = {
+  born: (recorder, event) => recorder.takeBirth(event),
+  entry: (recorder, event) => recorder.takeStop(event),
+  exit: (recorder, event) => recorder.takeStop(event),
+  signal: (recorder, event) => recorder.takeStop(event),
+  ended: (recorder, event) => recorder.takeEnd(event),
+  suspend: (recorder, event) => recorder.takeCoroutine(event),
+  resume: (recorder, event) => recorder.takeCoroutine(event),
+  destroy: (recorder, event) => recorder.takeCoroutine(event),
+};
+
+const noters = {
+  born: () => {},
+  entry: (recorder, thread, event) => recorder.noteEntry(thread, event),
+  exit: (recorder, thread, event) => recorder.noteExit(thread, event),
+  signal: (recorder, thread, event) => recorder.noteSignal(thread, event),
+  ended: (recorder, thread, event) => recorder.noteEnd(thread, event),
+};
+
+function nameCoroutine(names, id) {
+  if (!names.has(id)) names.set(id, `coroutine ${names.size + 1}`);
+  return names.get(id);
+}
+
+const codes = { 0: 'SI_USER', '-6': 'SI_TKILL', 128: 'SI_KERNEL' };
+const childCodes = { 1: 'CLD_EXITED', 2: 'CLD_KILLED', 3: 'CLD_DUMPED', 4: 'CLD_TRAPPED', 5: 'CLD_STOPPED', 6: 'CLD_CONTINUED' };
+
+/** The siginfo as strace writes it. */
+function describeInfo(signal, code, sender, status, fd, band) {
+  const name = nameSignal(signal);
+  if (name === 'SIGCHLD' && code in childCodes) return `si_signo=SIGCHLD, si_code=${childCodes[code]}, si_pid=${sender}, si_status=${status}`;
+  if (code in codes) return `si_signo=${name}, si_code=${codes[code]}, si_pid=${sender}`;
+  const poll = { 1: 'POLL_IN', 2: 'POLL_OUT', 3: 'POLL_MSG', 4: 'POLL_ERR', 5: 'POLL_PRI', 6: 'POLL_HUP' }[code];
+  return poll === undefined ? `si_signo=${name}, si_code=${code}` : `si_signo=${name}, si_code=${poll}, si_band=${band}, si_fd=${fd}`;
+}
+
+async function readSelectLists(memory, numbers) {
+  const [readable, writable] = [await readFdSet(memory, numbers[1], numbers[0]) ?? [], await readFdSet(memory, numbers[2], numbers[0]) ?? []];
+  return [...new Set([...readable, ...writable])].sort((a, b) => a - b)
+    .map((fd) => ({ fd, events: [readable.includes(fd) ? 'readable' : '', writable.includes(fd) ? 'writable' : ''].filter(Boolean).join('|') }));
+}
+
+/** Adds to each entry what the sockets say: whether there is something to read, or to accept, of what it is watched for. */
+function addReadiness(list, actor, sockets) {
+  const what = new Map((actor.descriptors ?? []).map(({ number, what: text }) => [number, text]));
+  return list.map(({ fd, events }) => ({ fd, events, ready: isReady(what.get(fd), events, sockets) }));
+}
+
+function isReady(what, events, sockets) {
+  if (what === 'listener') return /IN|readable/.test(events) && sockets.some(({ state, accept }) => state === 'LISTEN' && accept > 0);
+  const client = /^connection with (.*)$/.exec(what ?? '')?.[1];
+  const socket = sockets.find((row) => row.side === 'server' && row.client === client);
+  if (socket === undefined) return null;
+  const canRead = socket.receive > 0 || ['CLOSE_WAIT', 'LAST_ACK', 'CLOSING', 'CLOSE'].includes(socket.state);
+  const canWrite = ['ESTABLISHED', 'CLOSE_WAIT'].includes(socket.state);
+  return (/IN|readable/.test(events) && canRead) || (/OUT|writable/.test(events) && canWrite);
+}
+
+/**
+ * The functions in which an actor or a coroutine stands in a frame: [{file, first, lines}]. Their text lies in the recording, so that a
+ * page needs nothing else; a file of the chapter is named from its folder, one of common/ from the project's.
+ */
+function collectCode(root, name, frames) {
+  const wanted = new Map(); // file to numbers of lines
+  for (const { actors, coroutines } of frames) {
+    for (const { file, line } of [...actors.flatMap(({ stack }) => stack), ...coroutines.flatMap(({ place }) => (place === null ? [] : [place]))]) {
+      if (!wanted.has(file)) wanted.set(file, new Set());
+      wanted.get(file).add(line);
+    }
+  }
+  return [...wanted.keys()].sort().flatMap((file) => {
+    const path = file.startsWith('common/') ? join(root, file) : join(root, 'chapters', name, file);
+    const lines = readFileSync(path, 'utf8').split('\n');
+    const blocks = new Map();
+    for (const line of [...wanted.get(file)].sort((a, b) => a - b)) {
+      const [first, last] = findFunction(lines, line);
+      blocks.set(first, { file, first, lines: lines.slice(first - 1, last) });
+    }
+    return [...blocks.values()];
+  });
+}
+
+/** The first and the last line of what `line` belongs to: it reaches from behind a `}` at the margin to the next one. */
+function findFunction(lines, line) {
+  let first = line;
+  while (first > 1 && !/^[}#]/.test(lines[first - 2]) && !(lines[first - 2] === '' && !/^[\s}]/.test(lines[first - 1] ?? ''))) first -= 1;
+  let last = line;
+  while (last < lines.length && !lines[last - 1].startsWith('}')) last += 1;
+  while (lines[first - 1] === '') first += 1;
+  return [first, last];
+}
