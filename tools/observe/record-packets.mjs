@@ -81,10 +81,10 @@ async function record(scope, server, runSession) {
 export async function startTcpdump(scope, ports, onPacket) {
   const words = ['-i', 'lo', '--immediate-mode', '-U', '-n', '-w', '-', ports.map((port) => `tcp port ${port}`).join(' or ')];
   const tcpdump = spawn('tcpdump', words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = once(tcpdump, 'exit').catch((error) => error);
   const isRunning = () => tcpdump.pid !== undefined && tcpdump.exitCode === null && tcpdump.signalCode === null;
   const killAtOnce = () => isRunning() && tcpdump.kill('SIGKILL');
   process.on('exit', killAtOnce); // the last resort, where no promise is waited for any more
+  const ended = once(tcpdump, 'exit').catch((error) => error).finally(() => process.off('exit', killAtOnce));
 
   async function stop() {
     if (!isRunning()) return;

@@ -19,7 +19,7 @@ import { patience, waitFor } from '../../observe/waits.mjs';
 import { decodeArguments, decodeResult, nameSignal, readFdSet, readPollList } from './decode.mjs';
 import { Memory } from './memory.mjs';
 import { PacketRecorder } from './packets.mjs';
-import { format } from './recording.mjs';
+import { fields, format } from './recording.mjs';
 import { Ring } from './ring.mjs';
 import { Observer, readInterestList, readState } from './snapshot.mjs';
 import { Tracer } from './tracer.mjs';
@@ -60,6 +60,7 @@ class Recorder {
   #mappings = new Set();
   #wake = () => {};
   #quietWaiters = [];
+  #news = 0; // counts what the tracer has told
 
   constructor(scope, { root, name }) {
     this.#scope = scope;
@@ -93,6 +94,7 @@ class Recorder {
   // --- Events of the tracer ---
 
   #take(event) {
+    this.#news += 1;
     takers[event.kind]?.(this, event);
     this.#wake();
   }
@@ -128,14 +130,17 @@ class Recorder {
     else Object.assign(coroutine, { state: 'suspended', place: this.#placesOf([event.place])[0] ?? null, awaiter: event.awaiter.replace(/::await_suspend$/, '') });
   }
 
-  /** Of a stack, the places in the chapter's folder and in common/, inner ones first. */
+  /** Of a stack, the places in the chapter's folder, and those of common/ that it has called, inner ones first. */
   #placesOf(stack) {
-    return stack.flatMap(({ file, line, function: name }) => {
+    const places = stack.flatMap(({ file, line, function: name }) => {
       const path = file === '' ? '..' : relative(this.#root, file);
       const chapter = `chapters/${this.#name}/`;
       if (path.startsWith(chapter)) return [{ file: path.slice(chapter.length), line, function: name }];
       return path.startsWith('common/') ? [{ file: path, line, function: name }] : [];
     });
+    // Who has called main's lambda is the same for all.
+    const last = places.findLastIndex(({ file }) => !file.startsWith('common/'));
+    return last === -1 ? places : places.slice(0, last + 1);
   }
 
   // --- One thread at a time ---
@@ -304,7 +309,7 @@ class Recorder {
       finished = outcome;
       this.#wake();
     });
-    await this.#untilStill();
+    for (const thread of this.#threads.values()) thread.looks = 0; // It may be about to wake.
     await this.#addMoment('client', null);
     for (;;) {
       await this.#runUntilQuiet();
@@ -341,7 +346,7 @@ class Recorder {
   }
 
   async #addMoment(kind, item) {
-    const rows = await this.#observer.settle(this.#listProcesses());
+    const rows = await this.#settle();
     const rings = [];
     for (const ring of this.#rings) {
       const contents = await ring.look();
@@ -357,6 +362,17 @@ class Recorder {
       coroutines: [...this.#coroutines.values()].map((coroutine) => ({ ...coroutine })),
       packets: this.#packets === null ? [] : await this.#packets.take(),
     });
+  }
+
+  /** The sockets, at a moment when they do not change and no thread moves. */
+  async #settle() {
+    for (;;) {
+      await this.#untilStill();
+      const news = this.#news;
+      const rows = await this.#observer.settle(this.#listProcesses());
+      const moves = [...this.#threads.values()].some((thread) => !thread.held && readState(thread.process, thread.id) === 'running');
+      if (!moves && news === this.#news) return rows;
+    }
   }
 
   #describeActors(rows) {
@@ -407,6 +423,7 @@ class Recorder {
       title,
       steps: this.#steps.map((step) => step.title),
       packets: this.#packets !== null,
+      fields,
       code: collectCode(this.#root, this.#name, frames),
       frames,
     };

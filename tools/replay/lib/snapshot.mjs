@@ -14,6 +14,7 @@ const inodeOf = (target) => Number(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? Num
 export class Observer {
   #port = null;
   #clients = []; // ports, in the order in which they have come
+  #strangers = null; // what was there of the port before us: connections of an earlier server, in TIME_WAIT
 
   /** The server's port, once it listens. */
   get port() {
@@ -49,7 +50,10 @@ export class Observer {
       this.#port = (await listSockets(null)).find(({ inode }) => inodes.has(inode))?.local.port ?? null;
       if (this.#port === null) return [];
     }
-    return (await listSockets(this.#port)).sort((a, b) => a.inode - b.inode || a.local.port - b.local.port || a.peer.port - b.peer.port);
+    const nameOf = ({ local, peer }) => `${local.port} ${peer.port}`;
+    const rows = await listSockets(this.#port);
+    this.#strangers ??= new Set(rows.filter(({ state }) => state !== 'LISTEN').map(nameOf));
+    return rows.filter((row) => !this.#strangers.has(nameOf(row))).sort((a, b) => a.inode - b.inode || a.local.port - b.local.port || a.peer.port - b.peer.port);
   }
 
   /** The descriptors of a process from 3 on: [{number, what, inode}]. */

@@ -206,6 +206,7 @@ void Tracer::start(char** words) {
     }
     if (first_ == 0) {
         ::setpgid(0, 0);
+        ::close_range(events_fd, ~0U, 0);  // The server's own descriptors begin with 3.
         ::sigprocmask(SIG_UNBLOCK, &child, nullptr);
         ::close(STDIN_FILENO);
         ::open("/dev/null", O_RDONLY);  // NOLINT: it gets the number of stdin
