@@ -1,0 +1,51 @@
+// Frames as HTML that needs no script: for a page where scripts are off, in print, and for whoever reads with a screen reader.
+
+import { describeFrame, signOf } from './describe.mjs';
+import { alignFrames } from './timeline.mjs';
+
+export const escape = (text) => `${text}`.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
+
+const words = { new: 'new', changed: 'changed', gone: 'gone' };
+
+/** The tables of a section of describeFrame(). */
+export function renderSection({ title, columns, rows }) {
+  const head = columns.map((column) => `<th scope="col">${escape(column.title)}${column.derived ? ' <abbr title="derived; all else was seen">~</abbr>' : ''}</th>`).join('');
+  const body = rows.map(({ cells, mark }) => `<tr${mark === '' ? '' : ` class="replay-${mark}"`}><td class="replay-mark">${mark === '' ? '' : `<abbr title="${words[mark]}">${signOf(mark)}</abbr>`}</td>`
+    + `${cells.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`).join('');
+  return `<table class="replay-table"><caption>${escape(title)}</caption><thead><tr><th></th>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+/** The code around the line where the actor stands: `around` lines above and below, or the whole function. */
+export function renderCode(code, around = 3) {
+  if (code === null) return '';
+  const at = code.lines.findIndex(({ number }) => number === code.line);
+  const lines = code.lines.slice(Math.max(0, at - around), at + around + 1).map(({ number, text, roles }) => {
+    const who = roles.length === 0 ? '' : ` <span class="replay-who">&larr; ${escape(roles.join(', '))}</span>`;
+    return `<span class="replay-line${number === code.line ? ' replay-here' : ''}"><span class="replay-number">${number}</span>${escape(text)}${who}</span>`;
+  });
+  return `<pre class="replay-code" v-pre tabindex="0"><span class="replay-file">${escape(code.file)}</span>\n${lines.join('\n')}</pre>`;
+}
+
+/** The frame `at` of a recording as an element. */
+export function renderFrame(recording, at) {
+  const { event, code, sections } = describeFrame(recording, at);
+  return `<div class="replay-frame"><p class="replay-event"><strong>${escape(event.actor)}</strong> <code v-pre>${escape(event.text)}</code>`
+    + `${event.words === '' ? '' : ` <span class="replay-kind">(${escape(event.words)})</span>`}</p>${renderCode(code)}${sections.map(renderSection).join('')}</div>`;
+}
+
+/**
+ * All moments of one recording or two as a list, with an id `frame-K` each. `titles` are the chapters' names. With `folded` each is
+ * a `details` whose summary is the event.
+ */
+export function renderFrames(recordings, titles, { folded = false } = {}) {
+  const moments = alignFrames(recordings);
+  return `<ol class="replay-frames" start="0">${moments.map((moment, number) => {
+    const step = recordings[0].steps[recordings[0].frames[moment[0]].step];
+    const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<h4>${escape(titles[side])}</h4>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
+    const body = `<div class="replay-sides">${sides}</div>`;
+    const { event } = recordings.at(-1).frames[moment.at(-1)];
+    return folded
+      ? `<li id="frame-${number}"><details><summary v-pre>${escape(event.actor)}: ${escape(event.text)}</summary><p class="replay-step">${escape(step)}</p>${body}</details></li>`
+      : `<li id="frame-${number}"><p class="replay-step">${escape(step)}</p>${body}</li>`;
+  }).join('')}</ol>`;
+}
