@@ -8,12 +8,12 @@ const longestText = 80; // bytes, as `strace -s 80`
 
 /**
  * The arguments of a call as one text. `numbers` are the registers (BigInt); `result` is null while the call has not returned:
- * then what it fills in is an address.
+ * then what it fills in is an address. `notes`, an empty Map at the call's beginning, keeps what the call writes over.
  */
-export async function decodeArguments(name, numbers, result, memory) {
+export async function decodeArguments(name, numbers, result, memory, notes = new Map()) {
   const form = forms[name];
   if (form === undefined) return numbers.slice(0, 3).map(hex).join(', ');
-  const context = { numbers, result, memory, hasResult: result !== null && result >= 0n };
+  const context = { numbers, result, memory, notes, hasResult: result !== null && result >= 0n };
   const parts = [];
   for (const [at, part] of form.entries()) {
     const text = await part(numbers[at], context);
@@ -102,8 +102,14 @@ const addressOut = (at) => async (number, { numbers, memory, hasResult }) => {
   if (!hasResult || number === 0n) return hex(number);
   return sockaddr(memory, number, Math.min(28, (await memory.uint32(numbers[at])) ?? 0));
 };
-// The length goes in and comes out: strace has both, and the one that went in is not there any more.
-const lengthOut = async (number, { memory, hasResult }) => (number === 0n || !hasResult ? hex(number) : `[${await memory.uint32(number)}]`);
+// The length goes in and comes out: [128 => 16].
+const lengthOut = async (number, { memory, notes, result, hasResult }) => {
+  if (number === 0n) return 'NULL';
+  const length = await memory.uint32(number);
+  if (result === null) notes.set(number, length);
+  const before = notes.get(number) ?? length;
+  return hasResult && before !== length ? `[${before} => ${length}]` : `[${before}]`;
+};
 
 const pollEvents = [['POLLIN', 1], ['POLLPRI', 2], ['POLLOUT', 4], ['POLLERR', 8], ['POLLHUP', 16], ['POLLNVAL', 32], ['POLLRDHUP', 0x2000]];
 
@@ -144,9 +150,11 @@ export async function readFdSet(memory, number, count) {
   const bytes = await memory.bytes(number, Math.ceil(Number(count) / 64) * 8);
   return Array.from({ length: Number(count) }, (_, fd) => fd).filter((fd) => bytes[fd >> 3] & (1 << (fd & 7)));
 }
-const fdSet = async (number, { numbers, memory }) => {
-  const list = await readFdSet(memory, number, numbers[0]);
-  return list === null ? 'NULL' : `[${list.join(' ')}]`;
+// The call writes over what it was asked.
+const fdSet = async (number, { numbers, memory, notes, result }) => {
+  if (result === null) notes.set(number, await readFdSet(memory, number, numbers[0]));
+  const list = notes.get(number);
+  return list ? `[${list.join(' ')}]` : 'NULL';
 };
 
 const timespec = async (number, { memory }) => {
@@ -155,7 +163,8 @@ const timespec = async (number, { memory }) => {
   return bytes.length < 16 ? hex(number) : `{tv_sec=${bytes.readBigInt64LE(0)}, tv_nsec=${bytes.readBigInt64LE(8)}}`;
 };
 
-const signalNames = Object.fromEntries(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
+const otherNames = new Set(['SIGPOLL', 'SIGIOT']); // of SIGIO and SIGABRT
+const signalNames = Object.fromEntries(Object.entries(osConstants.signals).filter(([name]) => !otherNames.has(name)).map(([name, number]) => [number, name]));
 export const nameSignal = (number) => signalNames[number] ?? (number >= 32 ? (number === 32 ? 'SIGRTMIN' : `SIGRT_${number - 32}`) : `${number}`);
 const signal = (number) => nameSignal(Number(number));
 const signalSet = async (number, { memory }) => {
@@ -180,6 +189,15 @@ const action = async (number, { memory }) => {
     + `${how & 0x4000000 ? `, sa_restorer=${hex(bytes.readBigUInt64LE(16))}` : ''}}`;
 };
 
+const pollCodes = { 1: 'POLL_IN', 2: 'POLL_OUT', 3: 'POLL_MSG', 4: 'POLL_ERR', 5: 'POLL_PRI', 6: 'POLL_HUP' };
+const signalInfo = async (number, { memory, hasResult }) => {
+  if (number === 0n || !hasResult) return hex(number);
+  const bytes = await memory.bytes(number, 32);
+  const [code, band, fd] = [bytes.readInt32LE(8), bytes.readBigInt64LE(16), bytes.readInt32LE(24)];
+  const signalName = nameSignal(bytes.readInt32LE(0));
+  return pollCodes[code] === undefined ? `{si_signo=${signalName}, si_code=${code}}` : `{si_signo=${signalName}, si_code=${pollCodes[code]}, si_band=${band}, si_fd=${fd}}`;
+};
+
 const waitStatus = async (number, { result, memory, hasResult }) => {
   if (number === 0n) return 'NULL';
   if (!hasResult || result === 0n) return hex(number);
@@ -189,7 +207,7 @@ const waitStatus = async (number, { result, memory, hasResult }) => {
     : `[{WIFSIGNALED(s) && WTERMSIG(s) == ${nameSignal(status & 0x7f)}}]`;
 };
 
-const openFlags = [['O_WRONLY', 1], ['O_RDWR', 2], ['O_APPEND', 0o2000], ['O_NONBLOCK', 0o4000], ['O_ASYNC', 0o20000], ['O_CLOEXEC', 0o2000000]];
+const openFlags = [['O_WRONLY', 1], ['O_RDWR', 2], ['O_APPEND', 0o2000], ['O_NONBLOCK', 0o4000], ['FASYNC', 0o20000], ['O_CLOEXEC', 0o2000000]];
 const socketFlags = [['SOCK_CLOEXEC', 0o2000000], ['SOCK_NONBLOCK', 0o4000]];
 const socketType = (number) => {
   const value = Number(number);
@@ -282,7 +300,7 @@ const forms = {
   rt_sigprocmask: [oneOf([['SIG_BLOCK', 0], ['SIG_UNBLOCK', 1], ['SIG_SETMASK', 2]]), signalSet, address, size],
   rt_sigreturn: [],
   rt_sigsuspend: [signalSet, size],
-  rt_sigtimedwait: [signalSet, address, timespec, size],
+  rt_sigtimedwait: [signalSet, signalInfo, timespec, size],
   pause: [],
   poll: [pollList, size, int],
   ppoll: [pollList, size, timespec, address, size],
@@ -312,6 +330,7 @@ const resultForms = {
   },
   pselect6: (context) => describeSets(context),
   select: (context) => describeSets(context),
+  rt_sigtimedwait: ({ result }) => `${result} (${nameSignal(Number(result))})`,
   fcntl: ({ numbers, result }) => {
     if (Number(numbers[1]) === 3) return `0x${result.toString(16)} (flags ${describeOpenFlags(Number(result))})`;
     return Number(numbers[1]) === 1 && result === 1n ? '0x1 (flags FD_CLOEXEC)' : null;

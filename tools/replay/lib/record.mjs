@@ -27,6 +27,7 @@ import { Tracer } from './tracer.mjs';
 const stableLooks = 3; // how often a sleeping thread is found unchanged before it counts as asleep
 const lookInterval = 3; // ms between them
 const mostTurns = 400; // moments in a step: beyond, a server repeats itself for ever
+const enterRegisteredRing = 16n; // IORING_ENTER_REGISTERED_RING
 const spinningTurns = 3; // of a server that finds nothing to do and does not sleep, so many rounds are kept
 
 /**
@@ -178,7 +179,8 @@ class Recorder {
       return true;
     }
     const state = readState(thread.process, thread.id);
-    const picture = state === 'asleep' ? readStatus(thread.process, thread.id, 'voluntary_ctxt_switches') : null;
+    const sleeps = state === 'asleep' || (state === 'waiting' && thread.item !== null && isBirth(thread.item));
+    const picture = sleeps ? readStatus(thread.process, thread.id, 'voluntary_ctxt_switches') : null;
     thread.looks = picture !== null && picture === thread.picture ? thread.looks + 1 : 0;
     thread.picture = picture;
     return thread.looks >= stableLooks;
@@ -237,10 +239,11 @@ class Recorder {
   async noteEntry(thread, event) {
     const numbers = event.arguments.split(' ').map(BigInt);
     const memory = new Memory(this.#tracer, thread.process);
+    const notes = new Map();
     const item = {
-      kind: 'call', pid: thread.id, name: event.call, args: await decodeArguments(event.call, numbers, null, memory), result: null, begin: this.#moments.length, end: Infinity,
+      kind: 'call', pid: thread.id, name: event.call, args: await decodeArguments(event.call, numbers, null, memory, notes), result: null, begin: this.#moments.length, end: Infinity,
     };
-    Object.assign(thread, { item, numbers });
+    Object.assign(thread, { item, numbers, notes });
     this.#items.push(item);
     if (['poll', 'ppoll'].includes(event.call)) thread.interest = { kind: 'poll', list: (await readPollList(memory, numbers[0], numbers[1])).map(({ fd, events }) => ({ fd, events })) };
     if (['select', 'pselect6'].includes(event.call)) thread.interest = { kind: 'select', list: await readSelectLists(memory, numbers) };
@@ -253,22 +256,29 @@ class Recorder {
       item.result = '?';
       item.end = this.#moments.length;
       await this.#addMoment('call', item);
-    } else if (event.call === 'io_uring_enter' && this.#rings.some(({ fd }) => fd === Number(numbers[0]))) {
+    } else if (event.call === 'io_uring_enter' && this.#findRing(thread, numbers) !== undefined) {
       await this.#addMoment('enter', item);
     }
   }
 
+  /** The ring of an io_uring_enter, which names it by its descriptor or, where that is registered, by a number that the thread alone knows. */
+  #findRing(thread, [number, , , flags]) {
+    const isRegistered = (flags & enterRegisteredRing) !== 0n;
+    return this.#rings.find(({ fd, thread: owner }) => (isRegistered ? owner === thread.id : fd === Number(number)));
+  }
+
   async noteExit(thread, event) {
-    const { item, numbers } = thread;
+    const { item, numbers, notes } = thread;
     if (item === null) return; // execve, whose beginning was before us
     const memory = new Memory(this.#tracer, thread.process);
     const result = BigInt(event.result);
-    item.args = await decodeArguments(event.call, numbers, result, memory);
+    // Where a program has taken the place of another one, what its arguments pointed to is gone.
+    if (!/^exec/.test(event.call) || result < 0n) item.args = await decodeArguments(event.call, numbers, result, memory, notes);
     item.result = await decodeResult(event.call, numbers, result, memory);
     item.end = this.#moments.length;
     thread.item = null;
     if (event.call === 'io_uring_setup' && result >= 0n) {
-      const ring = new Ring(thread.process, Number(result), memory, this.#mappings);
+      const ring = new Ring(thread, Number(result), memory, this.#mappings);
       await ring.readParameters(numbers[1]);
       this.#rings.push(ring);
     }
@@ -370,7 +380,7 @@ class Recorder {
       await this.#untilStill();
       const news = this.#news;
       const rows = await this.#observer.settle(this.#listProcesses());
-      const moves = [...this.#threads.values()].some((thread) => !thread.held && readState(thread.process, thread.id) === 'running');
+      const moves = [...this.#threads.values()].some((thread) => !thread.held && ['running', 'waiting'].includes(readState(thread.process, thread.id)) && !this.#lookAt(thread));
       if (!moves && news === this.#news) return rows;
     }
   }
@@ -384,7 +394,7 @@ class Recorder {
       return {
         id: thread.id,
         process: thread.process,
-        state: thread.isGone ? (state === 'zombie' ? 'zombie' : 'ended') : thread.held ? 'held' : state,
+        state: thread.isGone ? (state === 'zombie' ? 'zombie' : 'ended') : thread.held ? 'held' : state === 'waiting' ? 'asleep' : state,
         item: thread.item,
         // The call as it was begun: its arguments get what it has filled in later.
         call: thread.item === null ? null : { ...thread.item },

@@ -11,7 +11,8 @@
 //   fields      what is *seen* and what is *derived*, field by field, and from what: `fields` below
 //   code        [{file, first, lines}]: the functions in which something stands in a frame, `first` being the number of the first line.
 //               A file of the chapter is named from its folder (runtime/ring.hpp), one of common/ from the project's (common/fd.hpp)
-//   frames      [frame]
+//   frames      [frame]. A list that a frame does not name is as in the frame before, and without `packets` there were none:
+//               player/expand.mjs gives each frame all of its fields
 //
 // A frame is what there was when nothing moved, right after its event:
 //
@@ -40,6 +41,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { listChapters, withoutNumber } from '../../chapters.mjs';
 import { Problem } from '../../observe/problem.mjs';
+import { compact, expand } from '../player/expand.mjs';
 
 export const format = 1;
 
@@ -80,11 +82,12 @@ export function listRecordings(root) {
   return listChapters(root).map(withoutNumber).filter((name) => names.has(name));
 }
 
-/** The recording of a chapter. Throws Problem where there is none, or where it is of another form. */
+/** The recording of a chapter, with all fields in each frame. Throws Problem where there is none, or where it is of another form. */
 export function loadRecording(root, name) {
   const path = pathOf(root, name);
   if (!existsSync(path)) {
-    throw new Problem(`there is no recording of ${withoutNumber(name)}; there are those of: ${listRecordings(root).join(', ') || 'no chapter'}`);
+    throw new Problem(`there is no recording of ${withoutNumber(name)}; to make one here: ./learn replay ${withoutNumber(name)} --record`
+      + ` (there are those of: ${listRecordings(root).join(', ') || 'no chapter'})`);
   }
   let recording;
   try {
@@ -93,7 +96,7 @@ export function loadRecording(root, name) {
     throw new Problem(`${path} is no JSON: ${error.message}`);
   }
   if (recording.format !== format) throw new Problem(`${path} is of the format ${recording.format}, and this tool knows ${format}: record it again`);
-  return recording;
+  return expand(recording);
 }
 
 /** Writes a recording, a line for each frame, and returns its path. */
@@ -107,7 +110,7 @@ export function saveRecording(root, recording) {
 export function print({ frames, code, ...rest }) {
   const list = (items) => `[\n${items.map((item) => JSON.stringify(item)).join(',\n')}\n]`;
   const head = Object.entries(rest).map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)},\n`).join('');
-  return `{\n${head}"code": ${list(code)},\n"frames": ${list(frames)}\n}\n`;
+  return `{\n${head}"code": ${list(code)},\n"frames": ${list(compact(frames))}\n}\n`;
 }
 
 /**

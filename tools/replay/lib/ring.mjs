@@ -40,14 +40,16 @@ export class Ring {
   #numbers = 0;
   #waiting = []; // entries that have been seen and that the kernel has not taken yet
 
-  /** `parameters` is the address of the struct with which io_uring_setup has answered; `taken` the mappings of other rings. */
-  constructor(process_, fd, memory, taken) {
+  /** The ring `fd` that a thread has set up; `taken` holds the mappings of other rings. */
+  constructor({ id, process: process_ }, fd, memory, taken) {
     this.#process = process_;
+    this.thread = id;
     this.fd = fd;
     this.#memory = memory;
     this.#taken = taken;
   }
 
+  /** `parameters` is the address of the struct with which io_uring_setup has answered. */
   async readParameters(parameters) {
     const bytes = await this.#memory.bytes(parameters, 120);
     const at = (offset) => bytes.readUInt32LE(offset);

@@ -56,10 +56,10 @@ export class Observer {
     return rows.filter((row) => !this.#strangers.has(nameOf(row))).sort((a, b) => a.inode - b.inode || a.local.port - b.local.port || a.peer.port - b.peer.port);
   }
 
-  /** The descriptors of a process from 3 on: [{number, what, inode}]. */
+  /** The descriptors of a process from 3 on, and those below that are connections: [{number, what, inode}]. */
   listDescriptors(pid, rows) {
     const byInode = new Map(rows.map((row) => [row.inode, row]));
-    return listDescriptors(pid).filter(({ number }) => number > 2).map(({ number, target }) => {
+    return listDescriptors(pid).filter(({ number, target }) => number > 2 || byInode.has(inodeOf(target))).map(({ number, target }) => {
       const row = byInode.get(inodeOf(target));
       return { number, what: this.#describeTarget(target, row), inode: inodeOf(target) || null };
     });
@@ -112,8 +112,8 @@ export function readInterestList(pid, epoll) {
     .sort((a, b) => a.fd - b.fd);
 }
 
-/** How a thread is: 'running', 'asleep', 'held' by the tracer, 'zombie', or null when it is gone. */
+/** How a thread is: 'running', 'asleep', 'waiting' (for the disk, or for the child of vfork), 'held' by the tracer, 'zombie', or null when it is gone. */
 export function readState(pid, thread) {
   const stat = readStat(pid, thread);
-  return stat === null ? null : { R: 'running', S: 'asleep', D: 'asleep', t: 'held', T: 'held', Z: 'zombie' }[stat.state] ?? 'running';
+  return stat === null ? null : { R: 'running', S: 'asleep', D: 'waiting', t: 'held', T: 'held', Z: 'zombie' }[stat.state] ?? 'running';
 }

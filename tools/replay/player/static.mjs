@@ -1,6 +1,7 @@
 // Frames as HTML that needs no script: for a page where scripts are off, in print, and for whoever reads with a screen reader.
 
 import { describeFrame, signOf } from './describe.mjs';
+import { expand } from './expand.mjs';
 import { alignFrames } from './timeline.mjs';
 
 export const escape = (text) => `${text}`.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
@@ -37,7 +38,8 @@ export function renderFrame(recording, at) {
  * All moments of one recording or two as a list, with an id `frame-K` each. `titles` are the chapters' names. With `folded` each is
  * a `details` whose summary is the event.
  */
-export function renderFrames(recordings, titles, { folded = false } = {}) {
+export function renderFrames(stored, titles, { folded = false } = {}) {
+  const recordings = stored.map(expand);
   const moments = alignFrames(recordings);
   return `<ol class="replay-frames" start="0">${moments.map((moment, number) => {
     const step = recordings[0].steps[recordings[0].frames[moment[0]].step];
