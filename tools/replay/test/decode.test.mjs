@@ -29,11 +29,13 @@ class FakeMemory {
   }
 }
 
-const ofCall = async (name, numbers, result, pieces) => {
-  const memory = new FakeMemory(pieces);
+/** The line of a call; `pieces` are the memory when it begins, `after` what it has written over. */
+const ofCall = async (name, numbers, result, pieces, after = {}) => {
+  let memory = new FakeMemory(pieces);
   const list = [...numbers, 0, 0, 0, 0, 0, 0].slice(0, 6).map(BigInt);
   const notes = new Map();
   await decodeArguments(name, list, null, memory, notes);
+  memory = new FakeMemory({ ...pieces, ...after });
   const args = await decodeArguments(name, list, result === null ? null : BigInt(result), memory, notes);
   return result === null ? `${name}(${args})` : `${name}(${args}) = ${await decodeResult(name, list, BigInt(result), memory)}`;
 };
@@ -60,6 +62,7 @@ test('an address comes out, with the length that went in', async () => {
   const address = Buffer.concat([Buffer.from([2, 0, 0x26, 0x95, 127, 0, 0, 1]), Buffer.alloc(8)]);
   assert.equal(await ofCall('accept4', [3, 4096, 8192, 0o2004000], 5, { 4096: address, 8192: int32(16) }),
     'accept4(3, {sa_family=AF_INET, sin_port=htons(9877), sin_addr=inet_addr("127.0.0.1")}, [16], SOCK_CLOEXEC|SOCK_NONBLOCK) = 5');
+  assert.match(await ofCall('accept', [3, 4096, 8192], 5, { 4096: address, 8192: int32(128) }, { 8192: int32(16) }), /, \[128 => 16\]\) = 5$/);
 });
 
 test('lists of descriptors are read from memory', async () => {
@@ -68,6 +71,8 @@ test('lists of descriptors are read from memory', async () => {
     'poll([{fd=3, events=POLLIN}, {fd=4, events=POLLOUT}], 2, -1) = 1 ([{fd=3, revents=POLLIN}])');
   assert.equal(await ofCall('pselect6', [5, 4096, 0, 0, 0, 0], 1, { 4096: Buffer.from([0b11000, 0, 0, 0, 0, 0, 0, 0]) }),
     'pselect6(5, [3 4], NULL, NULL, NULL, NULL) = 1 (in [3 4])');
+  const set = (byte) => Buffer.from([byte, 0, 0, 0, 0, 0, 0, 0]);
+  assert.equal(await ofCall('pselect6', [5, 4096, 0, 0, 0, 0], 1, { 4096: set(0b11000) }, { 4096: set(0b10000) }), 'pselect6(5, [3 4], NULL, NULL, NULL, NULL) = 1 (in [4])');
 });
 
 test('flags have their names, and what is unknown stays a number', async () => {

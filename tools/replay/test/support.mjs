@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { patience } from '../../observe/waits.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
@@ -27,6 +28,11 @@ export function run(program, words, { env = {}, input = [], command = process.ex
     });
     child.stderr.setEncoding('utf8').on('data', (text) => { err += text; });
     if (input.length === 0) child.stdin.end();
-    child.on('close', (status) => resolve({ status, out: all, err }));
+    // What hangs is ended, and its test fails by the status.
+    const timer = setTimeout(() => child.kill('SIGKILL'), patience);
+    child.on('close', (status) => {
+      clearTimeout(timer);
+      resolve({ status, out: all, err });
+    });
   });
 }
