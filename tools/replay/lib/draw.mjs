@@ -7,7 +7,7 @@ const advance = 7.8; // width of a character of 13 px in a monospaced font
 const lineHeight = 19;
 const margin = 14;
 const codeAround = 2;
-const longest = 108; // characters in a line
+const longest = 118; // characters in a line
 
 /** The picture of the frame `at`, the same for the same recording. */
 export function drawFrame(recording, at) {

@@ -27,7 +27,7 @@ export const signOf = (mark) => marks[mark] ?? ' ';
  * Frame number `at`: {step, event: {actor, text, kind}, code, sections}.
  *   code      {file, lines: [{number, text, roles}]}: the function in which the actor of the event stands, or who acted last; `roles` says
  *             who stands on the line. null where there is none
- *   sections  [{name, title, columns: [{title, derived}], rows: [{key, cells, mark}]}]: `mark` is '', 'new', 'changed' or 'gone'. A section
+ *   sections  [{name, title, columns: [{title, derived, isCode}], rows: [{key, cells, mark}]}]: `mark` is '', 'new', 'changed' or 'gone'. A section
  *             without rows is left out
  */
 export function describeFrame(recording, at) {
@@ -38,7 +38,7 @@ export function describeFrame(recording, at) {
     event: { actor: frame.event.actor, text: calm(frame.event.text), kind: frame.event.kind, words: kinds[frame.event.kind] ?? '' },
     code: showCode(recording, at),
     sections: sections.map(({ name, title, columns, list, isFresh }) => ({
-      name, title, columns: columns.map(([text, derived = false]) => ({ title: text, derived })),
+      name, title, columns: columns.map(([text, derived = false]) => ({ title: text, derived, isCode: text === 'line' })),
       rows: isFresh ? list(frame, recording).map((row) => ({ ...row, mark: 'new' })) : compareRows(before === null ? [] : list(before, recording), list(frame, recording), before === null),
     })).filter(({ rows }) => rows.length > 0),
   };
@@ -86,12 +86,12 @@ function showCode(recording, at) {
 
 const where = (place) => (place === null ? '' : `${place.file}:${place.line}`);
 
-function describeActor({ role, state, in: inCall, stack }) {
+function describeActor(recording, { role, state, in: inCall, stack }) {
   const place = placeOf(stack);
   const deeper = inner(stack);
   return {
     key: role,
-    cells: [role, state, place === null ? '' : `${where(place)} ${place.function}${deeper === null ? '' : `, in ${where(deeper)}`}`, calm(inCall ?? '')],
+    cells: [role, state, place === null ? '' : `${where(place)} ${place.function}${deeper === null ? '' : `, in ${where(deeper)}`}`, calm(inCall ?? ''), lineOf(recording, place).trim()],
   };
 }
 
@@ -123,13 +123,23 @@ const listRings = ({ rings }) => rings.flatMap((ring) => stages.flatMap(([stage,
   cells: [`ring ${ring.fd}`, words, entry.number === null ? 'another' : `${entry.number} ${entry.operation}`, stage === 'completion' ? `result ${entry.result}${entry.more ? ', more will come' : ''}` : `on ${entry.fd}`],
 }))));
 
+/** Where a coroutine that runs stands: at the place of its function on the stack of a thread. */
+const findRunning = ({ function: name }, actors) => actors.flatMap(({ stack }) => stack).find((place) => place.function === name) ?? null;
+
 const flagNames = { syn: 'SYN', fin: 'FIN', rst: 'RST', psh: 'PSH', ack: 'ACK' };
 
 const sections = [
-  { name: 'actors', title: 'who stands where', columns: [['who', true], ['state'], ['at'], ['asleep in']], list: ({ actors }) => actors.map(describeActor) },
   {
-    name: 'coroutines', title: 'coroutines', columns: [['which', true], ['function'], ['state'], ['at'], ['awaits']],
-    list: ({ coroutines }) => coroutines.map(({ name, function: text, state, place, awaiter }) => ({ key: name, cells: [name, text, state, where(place), awaiter ?? ''] })),
+    name: 'actors', title: 'who stands where', columns: [['who', true], ['state'], ['at'], ['asleep in'], ['line']],
+    list: ({ actors }, recording) => actors.map((actor) => describeActor(recording, actor)),
+  },
+  {
+    name: 'coroutines', title: 'coroutines', columns: [['which', true], ['function'], ['state'], ['at'], ['awaits'], ['line']],
+    list: ({ coroutines, actors }, recording) => coroutines.map((coroutine) => {
+      const { name, function: text, state, awaiter } = coroutine;
+      const place = coroutine.place ?? findRunning(coroutine, actors);
+      return { key: name, cells: [name, text, state, where(place), awaiter ?? '', lineOf(recording, place).trim()] };
+    }),
   },
   {
     name: 'descriptors', title: 'descriptors', columns: [['of'], ['number'], ['what it is']],
@@ -138,7 +148,7 @@ const sections = [
   {
     name: 'sockets', title: 'connections', columns: [['with'], ["client's state"], ["server's state"], ['open in', true], ['to read'], ['to send']], list: listConnections,
   },
-  { name: 'interest', title: 'watched', columns: [['list'], ['descriptor'], ['for'], ['ready', true]], list: listInterest },
+  { name: 'interest', title: 'watched', columns: [['list'], ['descriptor'], ['for'], ['ready now', true]], list: listInterest },
   { name: 'rings', title: 'io_uring', columns: [['ring'], ['place'], ['entry'], ['']], list: listRings },
   {
     name: 'packets', title: 'packets since the frame before', isFresh: true, columns: [['from'], ['to'], ['flags'], ['bytes'], ["client's state", true], ["server's state", true]],

@@ -12,8 +12,8 @@ const words = { new: 'new', changed: 'changed', gone: 'gone' };
 export function renderSection({ title, columns, rows }) {
   const head = columns.map((column) => `<th scope="col">${escape(column.title)}${column.derived ? ' <abbr title="derived; all else was seen">~</abbr>' : ''}</th>`).join('');
   const body = rows.map(({ cells, mark }) => `<tr${mark === '' ? '' : ` class="replay-${mark}"`}><td class="replay-mark">${mark === '' ? '' : `<abbr title="${words[mark]}">${signOf(mark)}</abbr>`}</td>`
-    + `${cells.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`).join('');
-  return `<table class="replay-table"><caption>${escape(title)}</caption><thead><tr><th></th>${head}</tr></thead><tbody>${body}</tbody></table>`;
+    + `${cells.map((cell, at) => `<td${columns[at].isCode ? ' class="replay-code-cell"' : ''}>${escape(cell)}</td>`).join('')}</tr>`).join('');
+  return `<table class="replay-table"><caption>${escape(title)}</caption><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
 /** The code around the line where the actor stands: `around` lines above and below, or the whole function. */
@@ -43,7 +43,7 @@ export function renderFrames(stored, titles, { folded = false } = {}) {
   const moments = alignFrames(recordings);
   return `<ol class="replay-frames" start="0">${moments.map((moment, number) => {
     const step = recordings[0].steps[recordings[0].frames[moment[0]].step];
-    const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<h4>${escape(titles[side])}</h4>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
+    const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<p class="replay-title">${escape(titles[side])}</p>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
     const body = `<div class="replay-sides">${sides}</div>`;
     const { event } = recordings.at(-1).frames[moment.at(-1)];
     return folded

@@ -1,6 +1,8 @@
 // What a reader sees of a frame: in the terminal, as HTML, as a picture, and as a question.
 
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { drawFrame } from '../lib/draw.mjs';
 import { printPage } from '../lib/page.mjs';
@@ -29,7 +31,7 @@ test('what has changed since the frame before is marked, also what is gone', () 
 test('derived columns are told from seen ones', () => {
   const { sections } = describeFrame(epoll, 20);
   const columns = Object.fromEntries(sections.flatMap(({ columns: list }) => list.map(({ title, derived }) => [title, derived])));
-  assert.equal(columns.ready, true);
+  assert.equal(columns['ready now'], true);
   assert.equal(columns['to read'], false);
 });
 
@@ -41,6 +43,22 @@ test('the line where the actor stands is one of the code that is shown, and bear
       if (code === null) return assert.ok(frame.actors.every(({ stack }) => stack.length === 0), `${name}, frame ${number}`);
       assert.ok(code.lines.find((line) => line.number === code.line).roles.includes(code.role), `${name}, frame ${number}`);
     });
+  }
+});
+
+test('a coroutine stands at its co_await while it is suspended, and at its call while it runs', () => {
+  const resume = loadRecording(root, 'resume');
+  const read = describeFrame(resume, at(resume, 'read', '6'));
+  assert.match(rowOf(read, 'coroutines', 'coroutine 3').cells.join(' '), /running server\.cpp:\d+ .*receive\(watched\.fd\(\), buffer\)/);
+  assert.match(rowOf(read, 'coroutines', 'coroutine 2').cells.join(' '), /suspended server\.cpp:\d+ WatchedFd::Awaiter co_await watched\.event\(\);/);
+});
+
+test('the player needs nothing of Node, and no library but Vue', () => {
+  const folder = join(root, 'tools/replay/player');
+  for (const file of readdirSync(folder)) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    for (const [, from] of text.matchAll(/^import .*?'([^']+)';$/gm)) assert.match(from, /^(vue|\.\/[\w-]+\.(mjs|css))$/, `${file} imports ${from}`);
+    assert.doesNotMatch(text, /https?:\/\//, file);
   }
 });
 
@@ -92,7 +110,7 @@ test('without a script all frames are there, each with an address', () => {
   epoll.frames.forEach((_, number) => assert.ok(html.includes(`<li id="frame-${number}">`)));
   assert.doesNotMatch(html, /<script/);
   assert.match(renderFrames([epoll], ['13-epoll'], { folded: true }), /<details><summary/);
-  assert.match(printPage([loadRecording(root, 'poll'), epoll], ['11-poll', '13-epoll']), /<h4>11-poll<\/h4>/);
+  assert.match(printPage([loadRecording(root, 'poll'), epoll], ['11-poll', '13-epoll']), /<p class="replay-title">11-poll<\/p>/);
 });
 
 test('what stands in code or in an argument is text, and no markup', () => {
