@@ -310,9 +310,8 @@ class Recorder {
   // --- Steps ---
 
   async #step(title, act) {
-    const step = { title };
-    this.#steps.push(step);
-    const notes = {};
+    this.#steps.push({ title });
+    const notes = {}; // What they say of the outcome, the frames show.
     let finished = null;
     const acting = act(notes).then(() => ({}), (error) => ({ error }));
     acting.then((outcome) => {
@@ -335,7 +334,6 @@ class Recorder {
     }
     if (finished.error) throw finished.error;
     await this.#runUntilQuiet();
-    step.title += notes.titleEnd ?? '';
   }
 
   #isSpinning() {

@@ -2,7 +2,7 @@
 
 import { describeFrame, signOf } from './describe.mjs';
 import { expand } from './expand.mjs';
-import { alignFrames } from './timeline.mjs';
+import { alignFrames, nameStep } from './timeline.mjs';
 
 export const escape = (text) => `${text}`.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
 
@@ -42,7 +42,7 @@ export function renderFrames(stored, titles, { folded = false } = {}) {
   const recordings = stored.map(expand);
   const moments = alignFrames(recordings);
   return `<ol class="replay-frames" start="0">${moments.map((moment, number) => {
-    const step = recordings[0].steps[recordings[0].frames[moment[0]].step];
+    const step = nameStep(recordings, moment);
     const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<p class="replay-title">${escape(titles[side])}</p>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
     const body = `<div class="replay-sides">${sides}</div>`;
     const { event } = recordings.at(-1).frames[moment.at(-1)];

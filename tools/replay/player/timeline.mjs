@@ -19,5 +19,8 @@ export function alignFrames(recordings) {
   return moments;
 }
 
+/** The step of the clients at a moment, in words; both, where the same step has ended otherwise in the other chapter. */
+export const nameStep = (recordings, moment) => [...new Set(recordings.map(({ steps, frames }, side) => steps[frames[moment[side]].step]))].join(' / ');
+
 /** The moment in which the frame `at` of the recording `side` is first shown. */
 export const findMoment = (moments, side, at) => Math.max(0, moments.findIndex((moment) => moment[side] >= at));

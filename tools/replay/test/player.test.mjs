@@ -11,7 +11,7 @@ import { listRecordings, loadRecording } from '../lib/recording.mjs';
 import { describeFrame } from '../player/describe.mjs';
 import { askAhead } from '../player/predict.mjs';
 import { renderFrame, renderFrames } from '../player/static.mjs';
-import { alignFrames, findMoment } from '../player/timeline.mjs';
+import { alignFrames, findMoment, nameStep } from '../player/timeline.mjs';
 import { root } from './support.mjs';
 
 const epoll = loadRecording(root, 'epoll');
@@ -79,6 +79,10 @@ test('two recordings go through each step together', () => {
     moments.slice(1).forEach((moment, number) => assert.ok(moment[side] - moments[number][side] >= 0 && moment[side] - moments[number][side] <= 1));
   }
   assert.deepEqual(moments.at(-1), pair.map(({ frames }) => frames.length - 1));
+  assert.equal(nameStep(pair, moments.at(-1)), 'the first client closes');
+  const iterative = loadRecording(root, 'robust');
+  const waits = alignFrames([iterative, epoll]).map((moment) => nameStep([iterative, epoll], moment));
+  assert.ok(waits.includes('the first client closes, and the second one receives its echo / the second client closes its sending side'));
   assert.deepEqual(alignFrames([epoll]), epoll.frames.map((_, number) => [number]));
   assert.deepEqual(moments[findMoment(moments, 1, 20)][1], 20);
 });
