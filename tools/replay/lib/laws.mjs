@@ -79,8 +79,15 @@ function followPackets(frames, at) {
   for (const { packets } of frames.slice(0, at + 1)) {
     for (const packet of packets) {
       const client = packet.from === 'server' ? packet.to : packet.from;
-      if (!clients.has(client)) clients.set(client, { toServer: 0, toClient: 0, fin: false, established: false, states: null });
+      if (!clients.has(client)) {
+        clients.set(client, { toServer: 0, toClient: 0, fin: false, established: false, states: null, sent: { client: 0, server: 0 }, acknowledged: { client: 0, server: 0 } });
+      }
       const known = clients.get(client);
+      const [from, to] = packet.from === 'server' ? ['server', 'client'] : ['client', 'server'];
+      // SYN and FIN count for one each.
+      const end = packet.seq + packet.length + ['syn', 'fin'].filter((flag) => packet.flags.includes(flag)).length;
+      known.sent[from] = Math.max(known.sent[from], end);
+      known.acknowledged[to] = Math.max(known.acknowledged[to], packet.ack ?? 0);
       if (packet.kind !== 'again') {
         if (packet.from === 'server') known.toClient += packet.length;
         else known.toServer += packet.length;
@@ -163,6 +170,20 @@ export const laws = {
         const { toServer, fin } = come.get(client);
         const expected = toServer + (fin ? 1 : 0) - (taken.get(client) ?? 0);
         if (receive !== expected) complain(at, `the server's receive queue of ${client} holds ${receive}, and should hold ${expected}: ${toServer} bytes${fin ? ' and the FIN have' : ' have'} come, ${taken.get(client) ?? 0} were read`);
+      }
+    });
+  },
+
+  /** What waits in a send queue was sent and is not acknowledged. */
+  'a send queue falls by acknowledgements'({ frames, packets }, complain) {
+    if (!packets) return;
+    frames.forEach((frame, at) => {
+      const known = followPackets(frames, at);
+      for (const { side, client, send, state } of frame.sockets) {
+        if (client === null || ['TIME_WAIT', 'SYN_SENT', 'SYN_RECV', 'CLOSE'].includes(state) || !known.has(client)) continue;
+        const { sent, acknowledged } = known.get(client);
+        const expected = sent[side] - acknowledged[side];
+        if (send !== expected) complain(at, `the ${side}'s send queue of ${client} holds ${send}, and should hold ${expected}`);
       }
     });
   },

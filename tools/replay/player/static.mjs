@@ -1,4 +1,6 @@
-// Frames as HTML that needs no script: for a page where scripts are off, in print, and for whoever reads with a screen reader.
+// Frames as HTML that needs no script: for a page where scripts are off, in print, and for a screen reader.
+//
+// `v-pre` is for Vue, which would take double braces in code for its own; a page that does not go through Vue leaves it out.
 
 import { describeFrame, signOf } from './describe.mjs';
 import { expand } from './expand.mjs';
@@ -24,13 +26,13 @@ export function renderCode(code, around = 3) {
     const who = roles.length === 0 ? '' : ` <span class="replay-who">&larr; ${escape(roles.join(', '))}</span>`;
     return `<span class="replay-line${number === code.line ? ' replay-here' : ''}"><span class="replay-number">${number}</span>${escape(text)}${who}</span>`;
   });
-  return `<pre class="replay-code" v-pre tabindex="0"><span class="replay-file">${escape(code.file)}</span>\n${lines.join('\n')}</pre>`;
+  return `<pre class="replay-code" tabindex="0"><span class="replay-file">${escape(code.file)}</span>\n${lines.join('\n')}</pre>`;
 }
 
 /** The frame `at` of a recording as an element. */
 export function renderFrame(recording, at) {
   const { event, code, sections } = describeFrame(recording, at);
-  return `<div class="replay-frame"><p class="replay-event"><strong>${escape(event.actor)}</strong> <code v-pre>${escape(event.text)}</code>`
+  return `<div class="replay-frame" v-pre><p class="replay-event"><strong>${escape(event.actor)}</strong> <code>${escape(event.text)}</code>`
     + `${event.words === '' ? '' : ` <span class="replay-kind">(${escape(event.words)})</span>`}</p>${renderCode(code)}${sections.map(renderSection).join('')}</div>`;
 }
 
@@ -41,13 +43,13 @@ export function renderFrame(recording, at) {
 export function renderFrames(stored, titles, { folded = false } = {}) {
   const recordings = stored.map(expand);
   const moments = alignFrames(recordings);
-  return `<ol class="replay-frames" start="0">${moments.map((moment, number) => {
+  return `<ol class="replay-frames" start="0" v-pre>${moments.map((moment, number) => {
     const step = nameStep(recordings, moment);
     const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<p class="replay-title">${escape(titles[side])}</p>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
     const body = `<div class="replay-sides">${sides}</div>`;
     const { event } = recordings.at(-1).frames[moment.at(-1)];
     return folded
-      ? `<li id="frame-${number}"><details><summary v-pre>${escape(event.actor)}: ${escape(event.text)}</summary><p class="replay-step">${escape(step)}</p>${body}</details></li>`
+      ? `<li id="frame-${number}"><details><summary>${escape(event.actor)}: ${escape(event.text)}</summary><p class="replay-step">${escape(step)}</p>${body}</details></li>`
       : `<li id="frame-${number}"><p class="replay-step">${escape(step)}</p>${body}</li>`;
   }).join('')}</ol>`;
 }

@@ -42,6 +42,7 @@ const faults = {
     const at = find(frames, isCall('accept4', '5'));
     frames[at].sockets.find(({ state }) => state === 'LISTEN').accept = 1;
   }],
+  'a send queue falls by acknowledgements': ['epoll', (frames) => { socketOf(frames[find(frames, isCall('sendto', '6'))], 'server', 'client 2').send = 6; }],
   'TCP states follow from packets': ['fork', (frames) => { socketOf(frames.at(-10), 'client', 'client 1').state = 'ESTABLISHED'; }],
   'nothing is sent that has not come': ['poll', (frames) => {
     for (const { packets } of frames) for (const packet of packets) if (packet.from === 'server' && packet.length > 0) packet.length += 1;

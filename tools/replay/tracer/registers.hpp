@@ -20,8 +20,11 @@ constexpr std::uint64_t stop_length = 1;                       // how far it mov
 
 using Registers = user_regs_struct;
 
-inline std::uint64_t& program_counter(Registers& registers) {
-    return reinterpret_cast<std::uint64_t&>(registers.rip);
+inline std::uint64_t program_counter(const Registers& registers) {
+    return registers.rip;
+}
+inline void set_program_counter(Registers& registers, std::uint64_t address) {
+    registers.rip = address;
 }
 inline std::uint64_t first_argument(const Registers& registers) {
     return registers.rdi;
@@ -43,8 +46,11 @@ constexpr std::uint64_t stop_length = 0;
 
 using Registers = user_regs_struct;
 
-inline std::uint64_t& program_counter(Registers& registers) {
-    return reinterpret_cast<std::uint64_t&>(registers.pc);
+inline std::uint64_t program_counter(const Registers& registers) {
+    return registers.pc;
+}
+inline void set_program_counter(Registers& registers, std::uint64_t address) {
+    registers.pc = address;
 }
 inline std::uint64_t first_argument(const Registers& registers) {
     return registers.regs[0];
@@ -68,7 +74,7 @@ inline Registers get_registers(pid_t thread) {
     return registers;
 }
 
-inline void set_registers(pid_t thread, Registers& registers) {
+inline void set_registers(pid_t thread, Registers registers) {
     iovec place{&registers, sizeof registers};
     ::ptrace(PTRACE_SETREGSET, thread, NT_PRSTATUS, &place);
 }

@@ -26,7 +26,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -34,7 +33,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -323,7 +321,7 @@ void Tracer::on_stop(pid_t id, int status) {
         }
         entry = threads_.emplace(id, thread).first;
         Event event = make_event("born", id, entry->second);
-        Registers registers = get_registers(id);
+        const Registers registers = get_registers(id);
         const Lines& lines = lines_of(entry->second.process, program_counter(registers));
         event.add("stack", lines.stack(id));
         return hold(entry->second, event);
@@ -387,7 +385,7 @@ void Tracer::on_trap(pid_t id, Thread& thread) {
     if (stop == stops_.end()) {
         return resume(id, thread);
     }
-    program_counter(registers) = address;
+    set_program_counter(registers, address);
     set_registers(id, registers);
     tell_watched(id, thread, stop->second, registers);
     // One instruction without the stop, and then it is put back.
