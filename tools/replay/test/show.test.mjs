@@ -93,3 +93,13 @@ test('where the tracer may not trace, a fresh recording is not there, and that o
   assert.match(err, /nothing is recorded here: .*\n.*the recording that came with the chapter/);
   assert.match(out, /^13-epoll, two clients: frame 3 of/);
 });
+
+test('there, check says that nothing is recorded again, and on a machine that must record it fails', async () => {
+  const folder = mkdtempSync('/tmp/replay-test-');
+  const lenient = await run('replay.mjs', ['check', '--no-build', '13'], { env: { PATH: folder, REPLAY_STRICT: '' } });
+  assert.match(lenient.out, /^nothing is recorded again: .*\n1 recordings are lawful, and of this code\n$/);
+  assert.equal(lenient.status, 0);
+  const strict = await run('replay.mjs', ['check', '--no-build', '13'], { env: { PATH: folder, REPLAY_STRICT: '1' } });
+  assert.equal(strict.status, 77);
+  rmSync(folder, { recursive: true });
+});
