@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { listChapters, withoutNumber } from '../chapters.mjs';
 import { Problem, Unavailable, UsageProblem } from '../observe/problem.mjs';
 import { runTool, Scope } from '../observe/program.mjs';
-import { drawFrame } from './lib/draw.mjs';
+import { comparePictures, drawFrame, listPictures, savePicture } from './lib/draw.mjs';
 import { findViolations } from './lib/laws.mjs';
 import { build, recordChapter } from './lib/make.mjs';
 import { printPage } from './lib/page.mjs';
@@ -15,13 +15,15 @@ import { compare, compareCode, folder, listRecordings, loadRecording, saveRecord
 
 const usage = `tools/replay/replay record [CHAPTER...]            record, and write what has changed to ${folder}
        tools/replay/replay check [CHAPTER...]             do the laws hold, and is a fresh recording the same?
-       tools/replay/replay svg CHAPTER FRAME              a frame as a picture
+       tools/replay/replay svg CHAPTER FRAME              a frame as a picture; with --write, into docs/replay/NAME-FRAME.svg, which
+                                                          record draws anew and check compares
        tools/replay/replay page CHAPTER [CHAPTER]         all frames as a page of HTML that needs no script
        tools/replay/replay list                           the chapters that have a recording
 
 CHAPTER is a number or a name (3, fork, 03-fork); all that have a recording when none is given.
   --no-run        check without recording anew: laws, and whether the code is still the same
   --no-build      take the programs in build-replay/bin as they are
+  --write         svg: keep the picture
   --session NAME  record: one, two (the default) or reset`;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -38,7 +40,7 @@ function readWords() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { 'no-run': { type: 'boolean' }, 'no-build': { type: 'boolean' }, session: { type: 'string', default: 'two' } },
+      options: { 'no-run': { type: 'boolean' }, 'no-build': { type: 'boolean' }, write: { type: 'boolean' }, session: { type: 'string', default: 'two' } },
     });
   } catch (error) {
     throw new UsageProblem(error.message.split('. ')[0]);
@@ -97,6 +99,11 @@ async function recordAll(words, values) {
       return;
     }
     saveRecording(root, recording);
+    const events = (one) => (at) => one?.frames[at]?.event.text;
+    for (const at of listPictures(root, recording.chapter).filter((number) => number < recording.frames.length)) {
+      savePicture(root, recording, at);
+      if (events(old)(at) !== events(recording)(at)) process.stdout.write(`${chapter}: the picture of frame ${at} is of another event now: ${events(recording)(at)}\n`);
+    }
     process.stdout.write(`${chapter}: ${recording.frames.length} frames\n`);
   });
   if (failures > 0) process.exitCode = 1;
@@ -116,6 +123,8 @@ async function checkAll(words, values) {
     demandLaws(recording);
     const [change] = compareCode(root, chapter, recording);
     if (change !== undefined) throw new Problem(`${change}: tools/replay/replay record ${withoutNumber(chapter)}`);
+    const [picture] = comparePictures(root, recording);
+    if (picture !== undefined) throw new Problem(`${picture}: tools/replay/replay svg ${withoutNumber(chapter)} FRAME --write`);
   });
   let isMadeAgain = false;
   if (!values['no-run'] && failures === 0) {
@@ -152,11 +161,12 @@ async function recordAgain(chapters, values) {
   }
 }
 
-function svg([word, number]) {
+function svg([word, number], values) {
   const recording = loadRecording(root, findOne(word));
   const at = Number(number);
   if (!/^\d+$/.test(number ?? '') || at >= recording.frames.length) throw new UsageProblem(`the frame is a number from 0 to ${recording.frames.length - 1}`);
-  process.stdout.write(drawFrame(recording, at));
+  if (values.write) process.stdout.write(`${savePicture(root, recording, at)}\n`);
+  else process.stdout.write(drawFrame(recording, at));
 }
 
 function page(words) {

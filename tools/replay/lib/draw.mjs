@@ -1,7 +1,10 @@
-// A frame as an SVG picture: text as text, in the page's own colour.
+// A frame as an SVG picture: text as text, in the page's own colour. The pictures of the texts lie beside the recordings: docs/replay/NAME-FRAME.svg.
 
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { calm, describeFrame, signOf } from '../player/describe.mjs';
 import { escape } from '../player/static.mjs';
+import { folder } from './recording.mjs';
 
 const advance = 7.8; // width of a character of 13 px in a monospaced font
 const lineHeight = 19;
@@ -71,4 +74,31 @@ function drawLine({ parts, band }, number, width) {
   if (spans.length === 0) return '';
   const behind = band ? `<rect x="${margin / 2}" y="${y - lineHeight + 6}" width="${width - margin}" height="${lineHeight}" opacity="0.1"/>\n` : '';
   return `${behind}<text x="${margin}" y="${y}" xml:space="preserve">${spans.join('')}</text>`;
+}
+
+/** The numbers of the frames of a chapter that have a picture beside the recording. */
+export function listPictures(root, name) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder)).flatMap((file) => {
+    const [, of, number] = /^(.*)-(\d+)\.svg$/.exec(file) ?? [];
+    return of === name ? [Number(number)] : [];
+  }).sort((a, b) => a - b);
+}
+
+export const pictureOf = (root, name, at) => join(root, folder, `${name}-${at}.svg`);
+
+/** Draws the picture of a frame into its file, and returns the path. */
+export function savePicture(root, recording, at) {
+  const path = pictureOf(root, recording.chapter, at);
+  writeFileSync(path, drawFrame(recording, at));
+  return path;
+}
+
+/** What is wrong with the pictures of a recording: [words]. */
+export function comparePictures(root, recording) {
+  return listPictures(root, recording.chapter).flatMap((at) => {
+    const file = `${folder}/${recording.chapter}-${at}.svg`;
+    if (at >= recording.frames.length) return [`${file} is of a frame that is not there: the last is ${recording.frames.length - 1}`];
+    return readFileSync(pictureOf(root, recording.chapter, at), 'utf8') === drawFrame(recording, at) ? [] : [`${file} is not what the frame shows`];
+  });
 }

@@ -1,10 +1,11 @@
 // What a reader sees of a frame: in the terminal, as HTML, as a picture, and as a question.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { drawFrame } from '../lib/draw.mjs';
+import { comparePictures, drawFrame, listPictures, savePicture } from '../lib/draw.mjs';
 import { printPage } from '../lib/page.mjs';
 import { putBeside } from '../lib/print.mjs';
 import { listRecordings, loadRecording } from '../lib/recording.mjs';
@@ -135,6 +136,23 @@ test('a picture is the same for the same recording, and its text is text', () =>
   assert.match(picture, /^<svg [^>]*fill="currentColor"/);
   assert.doesNotMatch(picture, /<path|<image|#[0-9a-f]{3,6}/i);
   assert.match(picture, /epoll_wait\(4, \[\{events=EPOLLIN/);
+});
+
+test('a picture that is kept is that of its frame, or check says so', () => {
+  const place = mkdtempSync(join(tmpdir(), 'replay-test-'));
+  mkdirSync(join(place, 'docs/replay'), { recursive: true });
+  try {
+    savePicture(place, epoll, 23);
+    assert.deepEqual(listPictures(place, 'epoll'), [23]);
+    assert.deepEqual(comparePictures(place, epoll), []);
+    const other = structuredClone(epoll);
+    other.frames[23].event.text = 'pause()';
+    assert.deepEqual(comparePictures(place, other), ['docs/replay/epoll-23.svg is not what the frame shows']);
+    assert.match(comparePictures(place, { ...epoll, frames: epoll.frames.slice(0, 20) }).join(), /is of a frame that is not there: the last is 19/);
+    assert.deepEqual(listPictures(place, 'poll'), []);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
 });
 
 test('two columns stay two, whatever the colours', () => {
