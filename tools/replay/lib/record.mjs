@@ -161,15 +161,17 @@ class Recorder {
 
   /**
    * Waits until each thread is held, or asleep. One that has been let go counts as asleep when some looks have found it so and
-   * unchanged: a thread may sleep for a moment on its way through the kernel.
+   * unchanged: a thread may sleep for a moment on its way through the kernel. Throws Problem where one runs for ever.
    */
   async #untilStill() {
-    for (;;) {
+    const end = performance.now() + patience;
+    while (performance.now() < end) {
       let isStill = true;
       for (const thread of this.#threads.values()) isStill = this.#lookAt(thread) && isStill;
       if (isStill && !this.#awaitsBirth()) return;
       await Promise.race([sleep(lookInterval), new Promise((resolve) => { this.#wake = resolve; })]);
     }
+    throw new Problem(`a thread of the server makes no call and does not sleep, in the step '${this.#steps.at(-1).title}': waited ${patience / 1000} s for it`);
   }
 
   /** Whether the thread is held or asleep. */
@@ -192,7 +194,7 @@ class Recorder {
       && Number(held.result) > 0 && !this.#known.has(Number(held.result)));
   }
 
-  /** Lets threads go, one after the other, until all sleep. */
+  /** Lets threads go, one after the other, until all sleep, and returns true; or until they only repeat themselves, and returns false. */
   async #runUntilQuiet() {
     const first = this.#moments.length;
     for (;;) {
@@ -321,23 +323,19 @@ class Recorder {
     for (const thread of this.#threads.values()) thread.looks = 0; // It may be about to wake.
     await this.#addMoment('client', null);
     for (;;) {
-      await this.#runUntilQuiet();
+      const sleeps = await this.#runUntilQuiet();
       if (finished !== null) break;
       // The client waits, and the server does nothing: what is still on its way has come when this turn is over.
       await this.#observer.settle(this.#listProcesses());
-      if (finished !== null) continue;
-      if (this.#listHeld().length > 0 && !this.#isSpinning()) continue;
+      if (finished !== null || (sleeps && this.#listHeld().length > 0)) continue;
       const waiters = this.#quietWaiters.splice(0);
       waiters.forEach((tell) => tell(true));
       if (waiters.length > 0) await sleep(0);
+      else if (!sleeps) throw new Problem(`in the step '${title}' the server goes round and round, and does not do what the client waits for`);
       else await waitFor(`the end of the step '${title}'`, this.#until(() => finished !== null || this.#listHeld().length > 0), patience);
     }
     if (finished.error) throw finished.error;
     await this.#runUntilQuiet();
-  }
-
-  #isSpinning() {
-    return false;
   }
 
   #waitForQuiet() {

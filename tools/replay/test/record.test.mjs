@@ -9,6 +9,7 @@ import { Scope } from '../../observe/program.mjs';
 import { demandStrace, recordTrace } from '../../observe/record-trace.mjs';
 import { findViolations } from '../lib/laws.mjs';
 import { demandRecording, recordChapter } from '../lib/make.mjs';
+import { record } from '../lib/record.mjs';
 import { compare, loadRecording } from '../lib/recording.mjs';
 import { calm } from '../player/describe.mjs';
 import { root } from './support.mjs';
@@ -67,6 +68,13 @@ test('a session that ends with a reset is lawful too', { skip }, async () => {
 test('two recordings of one session are the same', { skip }, async () => {
   const [first, second] = [await withScope((scope) => recordChapter(scope, root, '03-fork', { session: 'one' })), await withScope((scope) => recordChapter(scope, root, '03-fork', { session: 'one' }))];
   assert.equal(compare(first, second), null);
+});
+
+test('what is no server, or is not there, is a problem that says so', { skip }, async () => {
+  const tracer = join(root, 'build-replay/bin/replay-tracer');
+  const recordProgram = (executable) => withScope((scope) => record(scope, { root, name: '03-fork', tracer, executable }));
+  await assert.rejects(recordProgram('/bin/true'), /the server has ended in the step 'the server starts'/);
+  await assert.rejects(recordProgram('/no/such/program'), /the server cannot be traced: .*No such file or directory/);
 });
 
 test('a server that cannot start is a problem that says why', { skip }, async () => {
