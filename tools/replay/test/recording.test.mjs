@@ -87,6 +87,18 @@ test('no recording has a time or a duration in it', () => {
   }
 });
 
+test('names of functions and of what is awaited are whole', () => {
+  for (const name of listRecordings(root)) {
+    for (const { actors, coroutines } of loadRecording(root, name).frames) {
+      const names = [...actors.flatMap(({ stack }) => stack.map((place) => place.function)), ...coroutines.flatMap((coroutine) => [coroutine.function, coroutine.awaiter ?? 'nothing'])];
+      for (const text of names) {
+        assert.match(text, /^[\w~]/, name);
+        assert.equal(text.split('<').length, text.split('>').length, text);
+      }
+    }
+  }
+});
+
 test('a chapter without a recording is named, with what to do', () => {
   assert.throws(() => loadRecording(root, 'per-core'), /there is no recording of per-core; to make one here: \.\/learn replay per-core --record/);
 });

@@ -27,18 +27,20 @@ inline std::string name_without_arguments(std::string name) {
         name.erase(at, anonymous.size());
     }
     int depth = 0;
+    std::size_t begin =
+        0;  // behind what it returns, which only a template's name has in front of it
     for (std::size_t at = 0; at < name.size(); ++at) {
         const char character = name[at];
         if (character == '(' && depth == 0) {
             name.resize(at);
             break;
         }
+        if (character == ' ' && depth == 0) {
+            begin = at + 1;
+        }
         depth += (character == '<' || character == '(') - (character == '>' || character == ')');
     }
-    // What returns, which only a template's name has in front of it.
-    if (const std::size_t blank = name.rfind(' '); blank != std::string::npos && depth == 0) {
-        name.erase(0, blank + 1);
-    }
+    name.erase(0, begin);
     return name;
 }
 
