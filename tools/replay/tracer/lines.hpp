@@ -19,29 +19,49 @@ struct Place {
     std::string function;
 };
 
-/// `Type<int>::name` of `Type<int>::name(char) const`: the name ends where a bracket opens that is
-/// in no other one.
+/// Where the bracket at `at` is closed.
+inline std::size_t find_end(std::string_view name, std::size_t at) {
+    int depth = 0;
+    for (; at < name.size(); ++at) {
+        const char character = name[at];
+        depth += (character == '<' || character == '(' || character == '{');
+        depth -= (character == '>' || character == ')' || character == '}');
+        if (depth == 0) {
+            return at;
+        }
+    }
+    return name.size() - 1;
+}
+
+/// `Type<int>::name` of `void Type<int>::name(char) const`, and `name::(lambda)` of what a function
+/// has inside.
 inline std::string name_without_arguments(std::string name) {
     constexpr std::string_view anonymous = "(anonymous namespace)::";
     if (const std::size_t at = name.find(anonymous); at != std::string::npos) {
         name.erase(at, anonymous.size());
     }
-    int depth = 0;
-    std::size_t begin =
-        0;  // behind what it returns, which only a template's name has in front of it
+    std::string result;
     for (std::size_t at = 0; at < name.size(); ++at) {
-        const char character = name[at];
-        if (character == '(' && depth == 0) {
-            name.resize(at);
-            break;
+        const std::size_t end = find_end(name, at);
+        switch (name[at]) {
+            case ' ': result.clear(); break;  // What it returns, which only a template's name has.
+            case '{': return result + "(lambda)";
+            case '(':
+                if (name.compare(end + 1, 2, "::") != 0) {
+                    return result;
+                }
+                at = end;
+                break;
+            case '<': {
+                const std::string arguments = name.substr(at, end + 1 - at);
+                result += arguments.find("{lambda") == std::string::npos ? arguments : "<(lambda)>";
+                at = end;
+                break;
+            }
+            default: result += name[at];
         }
-        if (character == ' ' && depth == 0) {
-            begin = at + 1;
-        }
-        depth += (character == '<' || character == '(') - (character == '>' || character == ')');
     }
-    name.erase(0, begin);
-    return name;
+    return result;
 }
 
 /// `ns::Type::name` of `_ZN2ns4Type4nameEi`. What g++ makes of a coroutine has the function's own
@@ -56,12 +76,7 @@ inline std::string name_function(std::string_view symbol) {
     int status = 0;
     const std::unique_ptr<char, decltype(&std::free)> demangled(
         abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status), &std::free);
-    std::string name = demangled ? demangled.get() : mangled;
-    if (const std::size_t lambda = name.find("::{lambda("); lambda != std::string::npos) {
-        name.resize(lambda);
-        return name_without_arguments(name) + "::(lambda)";
-    }
-    return name_without_arguments(name);
+    return name_without_arguments(demangled ? demangled.get() : mangled);
 }
 
 /// The program and the libraries of one process.
