@@ -346,3 +346,22 @@ async function describeSets({ numbers, result, memory }) {
   }
   return `${result} (${parts.join(', ')})`;
 }
+
+const codes = { 0: 'SI_USER', '-6': 'SI_TKILL', 128: 'SI_KERNEL' };
+const childCodes = { 1: 'CLD_EXITED', 2: 'CLD_KILLED', 3: 'CLD_DUMPED', 4: 'CLD_TRAPPED', 5: 'CLD_STOPPED', 6: 'CLD_CONTINUED' };
+
+/** The siginfo of a signal that has been delivered, as strace writes it. */
+export function describeInfo(signal, code, sender, status, fd, band) {
+  const name = nameSignal(signal);
+  if (name === 'SIGCHLD' && code in childCodes) return `si_signo=SIGCHLD, si_code=${childCodes[code]}, si_pid=${sender}, si_status=${status}`;
+  if (code in codes) return `si_signo=${name}, si_code=${codes[code]}, si_pid=${sender}`;
+  const poll = pollCodes[code];
+  return poll === undefined ? `si_signo=${name}, si_code=${code}` : `si_signo=${name}, si_code=${poll}, si_band=${band}, si_fd=${fd}`;
+}
+
+/** What a call of select(2) watches: [{fd, events: `readable`, `writable` or both}]. */
+export async function readSelectLists(memory, numbers) {
+  const [readable, writable] = [await readFdSet(memory, numbers[1], numbers[0]) ?? [], await readFdSet(memory, numbers[2], numbers[0]) ?? []];
+  return [...new Set([...readable, ...writable])].sort((a, b) => a - b)
+    .map((fd) => ({ fd, events: [readable.includes(fd) ? 'readable' : '', writable.includes(fd) ? 'writable' : ''].filter(Boolean).join('|') }));
+}

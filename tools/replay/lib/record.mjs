@@ -4,24 +4,22 @@
 // again or sleeps in the kernel; only when nothing moves any more is a moment looked at. So each moment is one that the kernel
 // has really been in, and of two recordings the moments are the same, however loaded the machine is: nothing waits for a time.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeBracket, describeBeginning, describeCall, describeItem } from '../../observe/describe-calls.mjs';
-import { resolveInterruptions } from '../../observe/interruptions.mjs';
 import { Problem } from '../../observe/problem.mjs';
 import { readStatus } from '../../observe/proc.mjs';
 import { traceSessions } from '../../observe/record-trace.mjs';
-import { compareRoles, nameRoles } from '../../observe/roles.mjs';
 import { selectItems } from '../../observe/selection.mjs';
 import { isBirth } from '../../observe/syscalls.mjs';
 import { patience, waitFor } from '../../observe/waits.mjs';
-import { decodeArguments, decodeResult, nameSignal, readFdSet, readPollList } from './decode.mjs';
+import { Coroutines } from './coroutines.mjs';
+import { decodeArguments, decodeResult, describeInfo, nameSignal, readPollList, readSelectLists } from './decode.mjs';
 import { Memory } from './memory.mjs';
 import { PacketRecorder } from './packets.mjs';
-import { fields, format } from './recording.mjs';
 import { Ring } from './ring.mjs';
 import { Observer, readInterestList, readState } from './snapshot.mjs';
+import { tellRecording } from './tell.mjs';
 import { Tracer } from './tracer.mjs';
 
 const stableLooks = 3; // how often a sleeping thread is found unchanged before it counts as asleep
@@ -37,7 +35,7 @@ const spinningTurns = 3; // of a server that finds nothing to do and does not sl
 export async function record(scope, { root, name, tracer, executable, session = 'two', serverOptions = [], packets = true }) {
   const recorder = new Recorder(scope, { root, name });
   await recorder.run({ tracer, executable, session, serverOptions, packets });
-  return recorder.finish(session);
+  return tellRecording({ ...recorder.material, session });
 }
 
 class Recorder {
@@ -54,8 +52,7 @@ class Recorder {
   #steps = [];
   #observer = new Observer();
   #packets = null;
-  #coroutines = new Map(); // address of the frame to {id, function, state, place, awaiter}
-  #coroutineCount = 0;
+  #coroutines = new Coroutines();
   #watchesCoroutines = false;
   #rings = [];
   #mappings = new Set();
@@ -118,17 +115,7 @@ class Recorder {
   }
 
   takeCoroutine(event) {
-    if (event.kind === 'destroy') {
-      this.#coroutines.delete(event.frame);
-      return;
-    }
-    if (!this.#coroutines.has(event.frame)) {
-      this.#coroutineCount += 1;
-      this.#coroutines.set(event.frame, { id: this.#coroutineCount, function: event.function ?? event.place.function });
-    }
-    const coroutine = this.#coroutines.get(event.frame);
-    if (event.kind === 'resume') Object.assign(coroutine, { state: 'running', place: null, awaiter: null });
-    else Object.assign(coroutine, { state: 'suspended', place: this.#placesOf([event.place])[0] ?? null, awaiter: event.awaiter.replace(/::await_suspend$/, '') });
+    this.#coroutines.take(event, (place) => this.#placesOf([place])[0] ?? null);
   }
 
   /** Of a stack, the places in the chapter's folder, and those of common/ that it has called, inner ones first. */
@@ -365,7 +352,7 @@ class Recorder {
       actors: this.#describeActors(rows),
       rows,
       rings,
-      coroutines: [...this.#coroutines.values()].map((coroutine) => ({ ...coroutine })),
+      coroutines: this.#coroutines.list(),
       packets: this.#packets === null ? [] : await this.#packets.take(),
     });
   }
@@ -402,86 +389,11 @@ class Recorder {
     });
   }
 
-  // --- The recording ---
-
-  finish(session) {
-    const stepOf = (time) => this.#moments[Math.min(time, this.#moments.length - 1)]?.step ?? 0;
-    const roles = nameRoles(this.#items, stepOf);
-    const kept = new Map(); // number of the moment at which it ended to the item as a reader sees it
-    for (const item of resolveInterruptions(selectItems(this.#items))) if (Number.isFinite(item.end)) kept.set(item.end, item);
-    const coroutines = new Map();
-    const frames = [];
-    for (const [at, moment] of this.#moments.entries()) {
-      const event = this.#describeEvent(moment, at, kept, roles);
-      if (event === null) {
-        // What has happened since the last frame is not lost with this one.
-        const next = this.#moments[at + 1];
-        if (next !== undefined) next.packets.unshift(...moment.packets);
-        continue;
-      }
-      frames.push({ step: moment.step, event, ...this.#describeMoment(moment, event, roles, coroutines) });
-    }
-    const [title] = traceSessions[session];
+  /** What tellRecording() makes a recording of. */
+  get material() {
     return {
-      format,
-      chapter: this.#name.replace(/^\d+-/, ''),
-      session,
-      title,
-      steps: this.#steps.map((step) => step.title),
-      packets: this.#packets !== null,
-      fields,
-      code: collectCode(this.#root, this.#name, frames),
-      frames,
-    };
-  }
-
-  #describeEvent({ kind, item, step }, at, kept, roles) {
-    if (kind === 'client') return { actor: 'client', kind, text: this.#steps[step].title, call: null };
-    const actor = roles.get(item.pid);
-    if (kind === 'sleep' || kind === 'enter') {
-      const beginning = { ...item, result: null };
-      return { actor, kind, text: closeBracket(describeBeginning(beginning, roles)), call: { ...describeCall(beginning, roles), result: null } };
-    }
-    const shown = kept.get(at);
-    if (shown === undefined || shown.pid !== item.pid) return null;
-    return { actor, kind: shown.kind === 'handler-end' ? 'call' : kind, text: describeItem(shown, roles), call: describeCall(shown, roles) };
-  }
-
-  #describeMoment(moment, event, roles, coroutineNames) {
-    const nameProcess = (pid) => roles.get(pid) ?? 'server';
-    const owners = new Map();
-    for (const { process: process_, descriptors } of moment.actors) {
-      for (const { inode } of descriptors ?? []) {
-        if (inode === null) continue;
-        const names = owners.get(inode) ?? owners.set(inode, []).get(inode);
-        if (!names.includes(nameProcess(process_))) names.push(nameProcess(process_));
-      }
-    }
-    for (const names of owners.values()) names.sort((a, b) => Number(b === 'server') - Number(a === 'server') || compareRoles(a, b));
-    const sockets = this.#observer.describeSockets(moment.rows, owners);
-    const isAtWork = (actor) => event.actor === roles.get(actor.id);
-    return {
-      actors: moment.actors.filter(({ id }) => roles.has(id)).map((actor) => ({
-        role: roles.get(actor.id),
-        process: nameProcess(actor.process),
-        state: actor.state === 'held' ? (isAtWork(actor) ? 'running' : 'ready') : actor.state,
-        in: actor.state === 'asleep' && actor.call !== null ? closeBracket(describeBeginning({ ...actor.call, result: null }, roles)) : null,
-        stack: actor.stack,
-        descriptors: actor.descriptors?.map(({ number, what }) => ({ number, what })) ?? null,
-      })),
-      sockets,
-      interest: moment.actors.flatMap((actor) => [
-        ...actor.epolls.map(({ fd, list }) => ({ of: nameProcess(actor.process), kind: 'epoll', fd, list: addReadiness(list, actor, sockets) })),
-        ...(actor.interest === null ? [] : [{ of: roles.get(actor.id), kind: actor.interest.kind, fd: null, list: addReadiness(actor.interest.list, actor, sockets) }]),
-      ]),
-      rings: moment.rings,
-      coroutines: moment.coroutines.map(({ id, function: name, state, place, awaiter }) => ({
-        name: nameCoroutine(coroutineNames, id), function: name, state, place, awaiter,
-      })),
-      packets: moment.packets.map(({ clientPort, from, flags, seq, ack, length, kind, states }) => {
-        const client = this.#observer.nameClient(clientPort);
-        return { from: from === 'client' ? client : 'server', to: from === 'client' ? 'server' : client, flags, seq, ack, length, kind, states };
-      }),
+      root: this.#root, name: this.#name, items: this.#items, moments: this.#moments, steps: this.#steps.map(({ title }) => title), observer: this.#observer,
+      hasPackets: this.#packets !== null,
     };
   }
 }
@@ -504,76 +416,3 @@ const noters = {
   signal: (recorder, thread, event) => recorder.noteSignal(thread, event),
   ended: (recorder, thread, event) => recorder.noteEnd(thread, event),
 };
-
-function nameCoroutine(names, id) {
-  if (!names.has(id)) names.set(id, `coroutine ${names.size + 1}`);
-  return names.get(id);
-}
-
-const codes = { 0: 'SI_USER', '-6': 'SI_TKILL', 128: 'SI_KERNEL' };
-const childCodes = { 1: 'CLD_EXITED', 2: 'CLD_KILLED', 3: 'CLD_DUMPED', 4: 'CLD_TRAPPED', 5: 'CLD_STOPPED', 6: 'CLD_CONTINUED' };
-
-/** The siginfo as strace writes it. */
-function describeInfo(signal, code, sender, status, fd, band) {
-  const name = nameSignal(signal);
-  if (name === 'SIGCHLD' && code in childCodes) return `si_signo=SIGCHLD, si_code=${childCodes[code]}, si_pid=${sender}, si_status=${status}`;
-  if (code in codes) return `si_signo=${name}, si_code=${codes[code]}, si_pid=${sender}`;
-  const poll = { 1: 'POLL_IN', 2: 'POLL_OUT', 3: 'POLL_MSG', 4: 'POLL_ERR', 5: 'POLL_PRI', 6: 'POLL_HUP' }[code];
-  return poll === undefined ? `si_signo=${name}, si_code=${code}` : `si_signo=${name}, si_code=${poll}, si_band=${band}, si_fd=${fd}`;
-}
-
-async function readSelectLists(memory, numbers) {
-  const [readable, writable] = [await readFdSet(memory, numbers[1], numbers[0]) ?? [], await readFdSet(memory, numbers[2], numbers[0]) ?? []];
-  return [...new Set([...readable, ...writable])].sort((a, b) => a - b)
-    .map((fd) => ({ fd, events: [readable.includes(fd) ? 'readable' : '', writable.includes(fd) ? 'writable' : ''].filter(Boolean).join('|') }));
-}
-
-/** Adds to each entry what the sockets say: whether there is something to read, or to accept, of what it is watched for. */
-function addReadiness(list, actor, sockets) {
-  const what = new Map((actor.descriptors ?? []).map(({ number, what: text }) => [number, text]));
-  return list.map(({ fd, events }) => ({ fd, events, ready: isReady(what.get(fd), events, sockets) }));
-}
-
-function isReady(what, events, sockets) {
-  if (what === 'listener') return /IN|readable/.test(events) && sockets.some(({ state, accept }) => state === 'LISTEN' && accept > 0);
-  const client = /^connection with (.*)$/.exec(what ?? '')?.[1];
-  const socket = sockets.find((row) => row.side === 'server' && row.client === client);
-  if (socket === undefined) return null;
-  const canRead = socket.receive > 0 || ['CLOSE_WAIT', 'LAST_ACK', 'CLOSING', 'CLOSE'].includes(socket.state);
-  const canWrite = ['ESTABLISHED', 'CLOSE_WAIT'].includes(socket.state);
-  return (/IN|readable/.test(events) && canRead) || (/OUT|writable/.test(events) && canWrite);
-}
-
-/**
- * The functions in which an actor or a coroutine stands in a frame: [{file, first, lines}]. Their text lies in the recording, so that a
- * page needs nothing else; a file of the chapter is named from its folder, one of common/ from the project's.
- */
-function collectCode(root, name, frames) {
-  const wanted = new Map(); // file to numbers of lines
-  for (const { actors, coroutines } of frames) {
-    for (const { file, line } of [...actors.flatMap(({ stack }) => stack), ...coroutines.flatMap(({ place }) => (place === null ? [] : [place]))]) {
-      if (!wanted.has(file)) wanted.set(file, new Set());
-      wanted.get(file).add(line);
-    }
-  }
-  return [...wanted.keys()].sort().flatMap((file) => {
-    const path = file.startsWith('common/') ? join(root, file) : join(root, 'chapters', name, file);
-    const lines = readFileSync(path, 'utf8').split('\n');
-    const blocks = new Map();
-    for (const line of [...wanted.get(file)].sort((a, b) => a - b)) {
-      const [first, last] = findFunction(lines, line);
-      blocks.set(first, { file, first, lines: lines.slice(first - 1, last) });
-    }
-    return [...blocks.values()];
-  });
-}
-
-/** The first and the last line of what `line` belongs to: it reaches from behind a `}` at the margin to the next one. */
-function findFunction(lines, line) {
-  let first = line;
-  while (first > 1 && !/^[}#]/.test(lines[first - 2]) && !(lines[first - 2] === '' && !/^[\s}]/.test(lines[first - 1] ?? ''))) first -= 1;
-  let last = line;
-  while (last < lines.length && !lines[last - 1].startsWith('}')) last += 1;
-  while (lines[first - 1] === '') first += 1;
-  return [first, last];
-}

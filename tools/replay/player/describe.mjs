@@ -61,7 +61,7 @@ function compareRows(before, now, isFirst) {
 
 function showCode(recording, at) {
   const frame = recording.frames[at];
-  // What a client does has no place in the server: then it is whoever is woken, or has acted last.
+  // What a client does has no place in the server: then it is that of the actor that is woken, or has acted last.
   const role = frame.event.actor !== 'client' ? frame.event.actor
     : frame.actors.find(({ state }) => state === 'ready')?.role ?? recording.frames.slice(0, at).findLast(({ event }) => event.actor !== 'client')?.event.actor;
   const actor = frame.actors.find((one) => one.role === role && one.stack.length > 0) ?? frame.actors.find(({ stack }) => stack.length > 0);
