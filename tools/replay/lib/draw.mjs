@@ -27,8 +27,10 @@ export function drawFrame(recording, at) {
   const width = Math.ceil(Math.max(...lines.map(lengthOf)) * advance + 2 * margin);
   const height = lines.length * lineHeight + 2 * margin;
   const title = `${recording.chapter}, frame ${at}: ${event.actor} ${calm(event.text)}`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}" fill="currentColor" font-family="ui-monospace, monospace" font-size="13">
+  const id = `replay-${recording.chapter}-${at}`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" class="${id}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}" fill="currentColor" font-family="ui-monospace, monospace" font-size="13">
 <title>${escape(title)}</title>
+<style>@media (prefers-color-scheme:dark){.${id}{color:#e6edf3}}</style>
 ${lines.map((line, number) => drawLine(line, number, width)).filter(Boolean).join('\n')}
 </svg>
 `;

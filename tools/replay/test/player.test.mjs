@@ -134,7 +134,8 @@ test('a picture is the same for the same recording, and its text is text', () =>
   const picture = drawFrame(epoll, 23);
   assert.equal(drawFrame(structuredClone(epoll), 23), picture);
   assert.match(picture, /^<svg [^>]*fill="currentColor"/);
-  assert.doesNotMatch(picture, /<path|<image|#[0-9a-f]{3,6}/i);
+  assert.doesNotMatch(picture, /<path|<image|fill="#/i);
+  assert.match(picture, /prefers-color-scheme:dark/);
   assert.match(picture, /epoll_wait\(4, \[\{events=EPOLLIN/);
 });
 
