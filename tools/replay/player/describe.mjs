@@ -38,7 +38,7 @@ export function describeFrame(recording, at) {
     event: { actor: frame.event.actor, text: calm(frame.event.text), kind: frame.event.kind, words: kinds[frame.event.kind] ?? '' },
     code: showCode(recording, at),
     sections: sections.map(({ name, title, columns, list, isFresh }) => ({
-      name, title, columns: columns.map(([text, derived = false]) => ({ title: text, derived, isCode: text === 'line' })),
+      name, title, columns: columns.map(([text, derived = false]) => ({ title: text, derived, isCode: text === 'line' || text === 'asleep in' })),
       rows: isFresh ? list(frame, recording).map((row) => ({ ...row, mark: 'new' })) : compareRows(before === null ? [] : list(before, recording), list(frame, recording), before === null),
     })).filter(({ rows }) => rows.length > 0),
   };

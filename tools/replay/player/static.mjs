@@ -10,11 +10,14 @@ export const escape = (text) => `${text}`.replace(/[&<>"]/g, (sign) => ({ '&': '
 
 const words = { new: 'new', changed: 'changed', gone: 'gone' };
 
+// The line of code stands in the box above, too: a narrow page leaves this column out.
+const classOf = ({ title, isCode }) => (isCode ? ` class="replay-code-cell${title === 'line' ? ' replay-extra' : ''}"` : '');
+
 /** The tables of a section of describeFrame(). */
 export function renderSection({ title, columns, rows }) {
-  const head = columns.map((column) => `<th scope="col">${escape(column.title)}${column.derived ? ' <abbr title="derived; all else was seen">~</abbr>' : ''}</th>`).join('');
+  const head = columns.map((column) => `<th scope="col"${classOf(column)}>${escape(column.title)}${column.derived ? ' <abbr title="derived; all else was seen">~</abbr>' : ''}</th>`).join('');
   const body = rows.map(({ cells, mark }) => `<tr${mark === '' ? '' : ` class="replay-${mark}"`}><td class="replay-mark">${mark === '' ? '' : `<abbr title="${words[mark]}">${signOf(mark)}</abbr>`}</td>`
-    + `${cells.map((cell, at) => `<td${columns[at].isCode ? ' class="replay-code-cell"' : ''}>${escape(cell)}</td>`).join('')}</tr>`).join('');
+    + `${cells.map((cell, at) => `<td${classOf(columns[at])}>${escape(cell)}</td>`).join('')}</tr>`).join('');
   return `<table class="replay-table"><caption>${escape(title)}</caption><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
