@@ -1,6 +1,5 @@
 // The author's tool for recordings: makes them, checks them, and draws frames of them.
 
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -57,6 +56,21 @@ function findChapters(words, fallback) {
     if (found === undefined) throw new UsageProblem(`there is no chapter '${word}'; the first is ${chapters[0]}, the last ${chapters.at(-1)}`);
     return found;
   });
+}
+
+/** What differs between a recording and a fresh one, or has kept the fresh one from being made; null where nothing has. */
+async function findDifference(chapter, old) {
+  const scope = new Scope();
+  try {
+    const fresh = await recordChapter(scope, root, chapter, { session: old.session });
+    demandLaws(fresh);
+    return compare(old, fresh);
+  } catch (error) {
+    if (!(error instanceof Problem) || error instanceof Unavailable) throw error;
+    return error.message;
+  } finally {
+    await scope.close();
+  }
 }
 
 function findOne(word) {
@@ -146,13 +160,14 @@ async function checkAll(words, values) {
 async function recordAgain(chapters, values) {
   try {
     if (!values['no-build']) build(root, chapters);
-    return await forEach(chapters, async (chapter, scope) => {
+    return await forEach(chapters, async (chapter) => {
       const old = loadRecording(root, chapter);
-      if (!existsSync(join(root, 'chapters', chapter))) return;
-      const fresh = await recordChapter(scope, root, chapter, { session: old.session });
-      demandLaws(fresh);
-      const difference = compare(old, fresh);
-      if (difference !== null) throw new Problem(`a fresh recording differs: ${difference}\nto take the fresh one: tools/replay/replay record ${withoutNumber(chapter)}`);
+      const difference = await findDifference(chapter, old);
+      if (difference === null) return;
+      // A machine under load can be late with an acknowledgement or with a packet: what differs is told, and must not differ again.
+      process.stdout.write(`${chapter}: a fresh recording differs, and is made once more: ${difference}\n`);
+      const again = await findDifference(chapter, old);
+      if (again !== null) throw new Problem(`a fresh recording differs, twice: ${again}\nto take the fresh one: tools/replay/replay record ${withoutNumber(chapter)}`);
     });
   } catch (error) {
     if (!(error instanceof Unavailable) || process.env.REPLAY_STRICT === '1') throw error;
