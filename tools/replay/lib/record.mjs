@@ -2,7 +2,8 @@
 //
 // The tracer holds each thread at each of its system calls. Of those that are held one is let go at a time, and goes on until it is held
 // again or sleeps in the kernel; only when nothing moves any more is a moment looked at. So each moment is one that the kernel
-// has really been in, and of two recordings the moments are the same, however loaded the machine is: nothing waits for a time.
+// has really been in, and two recordings have the same moments, however long anything takes on a loaded machine. (Only an acknowledgement that has not
+// come after half a second is not waited for any longer.)
 
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -98,8 +99,7 @@ class Recorder {
   }
 
   takeBirth({ thread, process: process_, stack = [] }) {
-    const parent = this.#current;
-    this.#threads.set(thread, { id: thread, process: process_, parent, held: { kind: 'born' }, item: null, stack: this.#placesOf(stack), interest: null });
+    this.#threads.set(thread, { id: thread, process: process_, held: { kind: 'born' }, item: null, stack: this.#placesOf(stack), interest: null });
     this.#order.push(thread);
     this.#known.add(thread);
   }
