@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./learn replay CHAPTER [CHAPTER] [--frame K] [--record] [--plain]
+# ./learn replay CHAPTER [CHAPTER] [--frame K] [--record [--session NAME]] [--plain]
 # Play a recorded session with a chapter's server, call by call; with two chapters, side by side.
 #
 # Each frame has the line of code at which every process, thread or coroutine stands, the descriptors, the kernel's
@@ -10,12 +10,14 @@
 #   --frame K        print this frame alone; of two chapters, this moment
 #   --record         record the session anew on this machine, and play that. Where that is not possible (ptrace, ss, and
 #                    tcpdump with the right to capture are needed), it says what is missing and plays what is there
+#   --session NAME   record this one: one (a client), two (one of them silent, the default), or reset (it ends with a reset)
 #   --plain          as text without colours
 #
 #   ./learn replay 13
 #   ./learn replay 11 13      poll beside epoll
 #   ./learn replay 13 --frame 23
 #   sudo ./learn replay 3 --record
+#   sudo ./learn replay 21 22 --record --session reset
 
 main() {
   local words=() chapters=() chapter fresh=
@@ -23,10 +25,10 @@ main() {
     case $1 in
       --plain) words+=("$1") ;;
       --record) fresh=1 ;;
-      --frame=*) words+=("$1") ;;
-      --frame)
-        (($# > 1)) || die_of_usage replay "--frame needs a value"
-        words+=("--frame=$2")
+      --frame=* | --session=*) words+=("$1") ;;
+      --frame | --session)
+        (($# > 1)) || die_of_usage replay "$1 needs a value"
+        words+=("$1=$2")
         shift
         ;;
       -*) die_of_usage replay "replay has no option $1" ;;

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withoutNumber } from '../chapters.mjs';
 import { isCapable, makePainter } from '../observe/colour.mjs';
+import { readChoice } from '../observe/command-line.mjs';
 import { Problem, Unavailable, UsageProblem } from '../observe/problem.mjs';
 import { runTool, Scope } from '../observe/program.mjs';
 import { Screen } from '../observe/screen.mjs';
@@ -15,14 +16,14 @@ import { recordChapter } from './lib/make.mjs';
 import { alignFrames } from './player/timeline.mjs';
 import { askAhead } from './player/predict.mjs';
 
-const usage = 'replay CHAPTER [CHAPTER] [--frame K] [--plain] [--record]';
+const usage = 'replay CHAPTER [CHAPTER] [--frame K] [--plain] [--record [--session NAME]]';
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const narrowest = 70; // columns of one side, where two stand side by side
 
 runTool('replay', usage, async (scope) => {
   const { values, chapters } = readWords(process.argv.slice(2));
   const recordings = [];
-  for (const chapter of chapters) recordings.push(await findRecording(chapter, values.record));
+  for (const chapter of chapters) recordings.push(await findRecording(chapter, values));
   if (recordings.length === 2 && recordings[0].session !== recordings[1].session) {
     throw new Problem(`the sessions differ: ${recordings.map(({ chapter, title }) => `${chapter} has ${title}`).join(', ')}; two chapters are compared in the same one`);
   }
@@ -43,12 +44,14 @@ runTool('replay', usage, async (scope) => {
 function readWords(words) {
   let parsed;
   try {
-    parsed = parseArgs({ args: words, allowPositionals: true, options: { frame: { type: 'string' }, plain: { type: 'boolean' }, record: { type: 'boolean' } } });
+    parsed = parseArgs({ args: words, allowPositionals: true, options: { frame: { type: 'string' }, plain: { type: 'boolean' }, record: { type: 'boolean' }, session: { type: 'string' } } });
   } catch (error) {
     throw new UsageProblem(error.message.split('. ')[0]);
   }
   const { values, positionals: chapters } = parsed;
   if (chapters.length === 0 || chapters.length > 2) throw new UsageProblem('one chapter is wanted, or two');
+  if (values.session !== undefined && !values.record) throw new UsageProblem('--session is for --record: what is there is one session');
+  readChoice(values, 'session', ['two', 'one', 'reset']);
   return { values, chapters };
 }
 
@@ -60,11 +63,11 @@ function readFrame(text, count) {
 }
 
 /** The recording of the chapter; a fresh one where that is wanted, and possible. */
-async function findRecording(chapter, isFresh) {
-  if (!isFresh) return loadRecording(root, chapter);
+async function findRecording(chapter, { record, session }) {
+  if (!record) return loadRecording(root, chapter);
   const scope = new Scope();
   try {
-    return await recordChapter(scope, root, chapter);
+    return await recordChapter(scope, root, chapter, { session });
   } catch (error) {
     if (!(error instanceof Unavailable) || !listRecordings(root).includes(withoutNumber(chapter))) throw error;
     process.stderr.write(`replay: nothing is recorded here: ${error.message}\nreplay: this is the recording that came with the chapter\n`);

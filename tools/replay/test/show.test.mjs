@@ -33,6 +33,8 @@ test('a bad command line is refused, with what is wanted', async () => {
     [['13-epoll', '--frame', 'x'], /not 'x'/],
     [[], /one chapter is wanted, or two/],
     [['13-epoll', '--nonsense'], /nonsense/],
+    [['13-epoll', '--session', 'one'], /--session is for --record/],
+    [['13-epoll', '--record', '--session', 'ten'], /--session wants two or one or reset, not 'ten'/],
   ];
   for (const [words, complaint] of refusals) {
     const { status, err } = await run('show.mjs', words);
