@@ -23,6 +23,7 @@ main() {
   check_tool git "git $(print_version git)" "diff"
   check_tool nc "nc" "talking to a server by hand"
   check_tool haproxy "haproxy" "fleet"
+  check_recording
   check_kernel
   check_io_uring
   check_limits
@@ -80,6 +81,16 @@ check_tool() { # PROGRAM TEXT WHAT-FOR
     report ok "$2"
   else
     report note "no $1, which is for $3"
+  fi
+}
+
+check_recording() {
+  local missing
+  missing=$(list_missing_parts replay)
+  if [[ $missing ]]; then
+    report note "no ${missing//$'\n'/, no }, which is for replay --record"
+  else
+    report ok "what replay --record needs"
   fi
 }
 

@@ -309,8 +309,8 @@ end_group() { # EXIT-CODE
 find_build_folder() { # PRESET
   case $1 in
     default) echo build ;;
-    asan | tsan) echo "build-$1" ;;
-    *) die 2 "there is no preset '$1': they are default, asan and tsan" ;;
+    asan | tsan | replay) echo "build-$1" ;;
+    *) die 2 "there is no preset '$1': they are default, asan, tsan and replay" ;;
   esac
 }
 

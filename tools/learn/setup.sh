@@ -7,18 +7,21 @@ declare -A APT_PACKAGE=(
   [liburing]=liburing-dev
   [git]=git [node]=nodejs [npm]=npm [strace]=strace [tcpdump]=tcpdump
   [haproxy]=haproxy [ip]=iproute2
+  [ss]=iproute2 [libdw]=libdw-dev
 )
 declare -A DNF_PACKAGE=(
   [compiler]=gcc-c++ [cmake]=cmake [ninja]=ninja-build [cxxopts]=cxxopts-devel [catch2]=catch-devel
   [liburing]=liburing-devel
   [git]=git [node]=nodejs [npm]=npm [strace]=strace [tcpdump]=tcpdump
   [haproxy]=haproxy [ip]=iproute
+  [ss]=iproute [libdw]=elfutils-devel
 )
 declare -A PACMAN_PACKAGE=(
   [compiler]=gcc [cmake]=cmake [ninja]=ninja [cxxopts]=cxxopts [catch2]=catch2
   [liburing]=liburing
   [git]=git [node]=nodejs [npm]=npm [strace]=strace [tcpdump]=tcpdump
   [haproxy]=haproxy [ip]=iproute2
+  [ss]=iproute2 [libdw]=libelf
 )
 
 BACKPORTS_FILE=/etc/apt/sources.list.d/bookworm-backports.sources
@@ -55,6 +58,7 @@ list_parts() { # GROUP...
       bench) printf '%s\n' node ;;
       book) printf '%s\n' node npm ;;
       fleet) printf '%s\n' node haproxy ip ;;
+      replay) printf '%s\n' node libdw ss tcpdump ;;
     esac
   done
 }
@@ -75,6 +79,7 @@ has_part() { # PART
     cxxopts) find_under_prefixes include/cxxopts.hpp >/dev/null ;;
     catch2) find_catch2_version >/dev/null ;;
     liburing) find_under_prefixes include/liburing.h >/dev/null ;;
+    libdw) find_under_prefixes include/elfutils/libdwfl.h >/dev/null ;;
     *) has_any "$1" ;;
   esac
 }

@@ -37,7 +37,7 @@ export async function recordPackets(scope, executable, { session = 'one', server
 
 /** Throws Unavailable, with what to do about it, where tcpdump is missing or may not capture. */
 export async function demandTcpdump(scope) {
-  const tcpdump = await startTcpdump(scope, 1, () => {});
+  const tcpdump = await startTcpdump(scope, [1], () => {});
   await tcpdump.stop();
 }
 
@@ -48,7 +48,7 @@ export async function demandTcpdump(scope) {
 async function record(scope, server, runSession) {
   const connection = new TcpConnection(server.port);
   const steps = [];
-  const tcpdump = await startTcpdump(scope, server.port, (packet) => steps.at(-1).packets.push({ ...connection.observe(packet), frame: packet.frame }));
+  const tcpdump = await startTcpdump(scope, [server.port], (packet) => steps.at(-1).packets.push({ ...connection.observe(packet), frame: packet.frame }));
   const quiet = new QuietWatcher(server.group);
 
   async function step(title, act, progress) {
@@ -77,14 +77,14 @@ async function record(scope, server, runSession) {
   return { steps, verdict, problem };
 }
 
-/** Starts tcpdump and waits until it captures. Throws Unavailable when it may not. */
-async function startTcpdump(scope, port, onPacket) {
-  const words = ['-i', 'lo', '--immediate-mode', '-U', '-n', '-w', '-', `tcp port ${port}`];
+/** Starts tcpdump on lo for some TCP ports, and waits until it captures. Throws Unavailable when it may not. */
+export async function startTcpdump(scope, ports, onPacket) {
+  const words = ['-i', 'lo', '--immediate-mode', '-U', '-n', '-w', '-', ports.map((port) => `tcp port ${port}`).join(' or ')];
   const tcpdump = spawn('tcpdump', words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = once(tcpdump, 'exit').catch((error) => error);
   const isRunning = () => tcpdump.pid !== undefined && tcpdump.exitCode === null && tcpdump.signalCode === null;
   const killAtOnce = () => isRunning() && tcpdump.kill('SIGKILL');
   process.on('exit', killAtOnce); // the last resort, where no promise is waited for any more
+  const ended = once(tcpdump, 'exit').catch((error) => error).finally(() => process.off('exit', killAtOnce));
 
   async function stop() {
     if (!isRunning()) return;

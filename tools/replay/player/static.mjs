@@ -1,0 +1,58 @@
+// Frames as HTML that needs no script: for a page where scripts are off, in print, and for a screen reader.
+//
+// `v-pre` is for Vue, which would take double braces in code for its own; a page that does not go through Vue leaves it out.
+
+import { describeFrame, signOf } from './describe.mjs';
+import { expand } from './expand.mjs';
+import { alignFrames, nameStep } from './timeline.mjs';
+
+export const escape = (text) => `${text}`.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
+
+const words = { new: 'new', changed: 'changed', gone: 'gone' };
+
+// The line of code stands in the box above, too: a narrow page leaves this column out.
+const classOf = ({ title, isCode }) => (isCode ? ` class="replay-code-cell${title === 'line' ? ' replay-extra' : ''}"` : '');
+
+/** The tables of a section of describeFrame(). */
+export function renderSection({ title, columns, rows }) {
+  const head = columns.map((column) => `<th scope="col"${classOf(column)}>${escape(column.title)}${column.derived ? ' <abbr title="derived; all else was seen">~</abbr>' : ''}</th>`).join('');
+  const body = rows.map(({ cells, mark }) => `<tr${mark === '' ? '' : ` class="replay-${mark}"`}><td class="replay-mark">${mark === '' ? '' : `<abbr title="${words[mark]}">${signOf(mark)}</abbr>`}</td>`
+    + `${cells.map((cell, at) => `<td${classOf(columns[at])}>${escape(cell)}</td>`).join('')}</tr>`).join('');
+  return `<table class="replay-table"><caption>${escape(title)}</caption><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+/** The code around the line where the actor stands: `around` lines above and below, or the whole function. */
+export function renderCode(code, around = 3) {
+  if (code === null) return '';
+  const at = code.lines.findIndex(({ number }) => number === code.line);
+  const lines = code.lines.slice(Math.max(0, at - around), at + around + 1).map(({ number, text, roles }) => {
+    const who = roles.length === 0 ? '' : ` <span class="replay-who">&larr; ${escape(roles.join(', '))}</span>`;
+    return `<span class="replay-line${number === code.line ? ' replay-here' : ''}"><span class="replay-number">${number}</span>${escape(text)}${who}</span>`;
+  });
+  return `<pre class="replay-code" tabindex="0"><span class="replay-file">${escape(code.file)}</span>\n${lines.join('\n')}</pre>`;
+}
+
+/** The frame `at` of a recording as an element. */
+export function renderFrame(recording, at) {
+  const { event, code, sections } = describeFrame(recording, at);
+  return `<div class="replay-frame" v-pre><p class="replay-event"><strong>${escape(event.actor)}</strong> <code>${escape(event.text)}</code>`
+    + `${event.words === '' ? '' : ` <span class="replay-kind">(${escape(event.words)})</span>`}</p>${renderCode(code)}${sections.map(renderSection).join('')}</div>`;
+}
+
+/**
+ * All moments of one recording or two as a list, with an id `frame-K` each. `titles` are the chapters' names. With `folded` each is
+ * a `details` whose summary is the event.
+ */
+export function renderFrames(stored, titles, { folded = false } = {}) {
+  const recordings = stored.map(expand);
+  const moments = alignFrames(recordings);
+  return `<ol class="replay-frames" start="0" v-pre>${moments.map((moment, number) => {
+    const step = nameStep(recordings, moment);
+    const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<p class="replay-title">${escape(titles[side])}</p>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
+    const body = `<div class="replay-sides">${sides}</div>`;
+    const { event } = recordings.at(-1).frames[moment.at(-1)];
+    return folded
+      ? `<li id="frame-${number}"><details><summary>${escape(event.actor)}: ${escape(event.text)}</summary><p class="replay-step">${escape(step)}</p>${body}</details></li>`
+      : `<li id="frame-${number}"><p class="replay-step">${escape(step)}</p>${body}</li>`;
+  }).join('')}</ol>`;
+}
