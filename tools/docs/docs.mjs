@@ -40,6 +40,7 @@ Markers, each on its own line; the fence under one is written by sync:
                                           a table of the published run, between the two
   <!-- plot NAME -->                      a picture of it, which the next line shows
   <!-- test 03-fork "name" -->            demands that this test exists
+  <!-- replay epoll 22 "the second" -->   demands that the event of this frame of a recording begins so
   <!-- quiz --> ... <!-- /quiz -->        a question, its options and its answer
   <!-- unfinished -->                     a chapter's text that is being written: its sections may be empty, and
                                           DOCS_STRICT=1 refuses it

@@ -3,7 +3,7 @@
 
 import { Problem } from './problem.mjs';
 
-const markerWords = ['diff', 'diff-skip', 'file', 'code', 'code-cover', 'code-skip', 'run', 'test', 'quiz', '/quiz', 'figures', '/figures', 'plot', 'unfinished'];
+const markerWords = ['diff', 'diff-skip', 'file', 'code', 'code-cover', 'code-skip', 'run', 'test', 'replay', 'quiz', '/quiz', 'figures', '/figures', 'plot', 'unfinished'];
 
 // A marker is an HTML comment on a line of its own that begins with one of the words above.
 const markerForm = /^(\s*)<!--\s+(\S+)(?:\s+(.*?))?\s+-->\s*$/;

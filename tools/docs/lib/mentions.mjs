@@ -19,6 +19,7 @@ export class MentionChecker {
   check(document, report) {
     this.#checkCommands(document, report);
     this.#checkTestMarkers(document, report);
+    this.#checkReplayMarkers(document, report);
     this.#checkNumbers(document, report);
     for (const { text, line } of document.readInline().spans) {
       for (const path of findPaths(text)) {
@@ -77,6 +78,30 @@ export class MentionChecker {
         }
         this.#demandTest(name.text.replace(/\\"/g, '"'), file.word);
       });
+    }
+  }
+
+  // A text that sends its reader to a frame says what happens in it: a new recording may give it another number.
+  #checkReplayMarkers(document, report) {
+    for (const marker of document.markersNamed('replay')) {
+      report.guard(document.path, marker.line, () => {
+        const [name, frame, event, ...others] = readArguments(marker.rest);
+        if (name?.word === undefined || !/^\d+$/.test(frame?.word) || event?.text === undefined || others.length > 0) {
+          throw new Problem('cannot read this marker; write <!-- replay epoll 22 "the second client sends" -->');
+        }
+        this.#demandFrame(name.word, Number(frame.word), event.text.replace(/\\"/g, '"'));
+      });
+    }
+  }
+
+  #demandFrame(name, number, beginning) {
+    const path = `docs/replay/${name}.json`;
+    if (!this.project.isFile(path)) throw new Problem(`there is no recording ${path}; correct the name, which has no number`);
+    const { frames } = JSON.parse(this.project.readText(path));
+    if (!frames[number]) throw new Problem(`${path} has frames 0 to ${frames.length - 1}; correct the number`);
+    const { text } = frames[number].event;
+    if (!text.startsWith(beginning)) {
+      throw new Problem(`frame ${number} of ${path} is "${text}" and does not begin with "${beginning}"; correct the number, and what the text says of it`);
     }
   }
 

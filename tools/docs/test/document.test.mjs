@@ -242,3 +242,27 @@ test('all findings are reported at once, sorted by file and line', () => {
   assert.deepEqual(places.slice(0, 2), ['docs/01-aaa.md:1', 'docs/01-aaa.md:2']);
   assert.ok(places[2].startsWith('docs/02-robust.md:'));
 });
+
+test('mentions: a frame that a text sends to has the number and the event that the marker says', () => {
+  const tree = syncedProject();
+  tree.write('docs/replay/robust.json', '{"frames":[{"event":{"text":"the client connects"}},{"event":{"text":"read(4, \\"hi\\", 2) = 2"}}]}');
+  const good = '<!-- replay robust 0 "the client" -->\n<!-- replay robust 1 "read(4, \\"hi" -->\n';
+  tree.edit('docs/02-robust.md', 'Bugs.', good);
+  assert.deepEqual(tree.run('check').findings, []);
+  tree.edit(
+    'docs/02-robust.md',
+    good,
+    `<!-- replay robust 1 "the client" -->
+<!-- replay robust 2 "the client" -->
+<!-- replay fork 0 "the client" -->
+<!-- replay robust one "the client" -->
+<!-- replay robust 1 -->
+`,
+  );
+  const result = tree.run('check');
+  assertFinding(result, /frame 1 of docs\/replay\/robust\.json is "read\(4, "hi", 2\) = 2" and does not begin with "the client"/);
+  assertFinding(result, /docs\/replay\/robust\.json has frames 0 to 1/);
+  assertFinding(result, /there is no recording docs\/replay\/fork\.json/);
+  assertFinding(result, /cannot read this marker; write <!-- replay/);
+  assert.equal(result.findings.length, 5);
+});
