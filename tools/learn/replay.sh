@@ -7,7 +7,7 @@
 # marked. On a terminal the keys are: right and left, p to predict (the next frame is hidden until you have said what it
 # is), q to leave. Elsewhere all frames are printed.
 #
-#   --frame K        print this frame alone; of two chapters, this moment
+#   --frame K        print this frame alone; of two chapters, the moment in which the later one is at it
 #   --record         record the session anew on this machine, and play that. Where that is not possible (ptrace, ss, and
 #                    tcpdump with the right to capture are needed), it says what is missing and plays what is there
 #   --session NAME   record this one: one (a client), two (one of them silent, the default), or reset (it ends with a reset)

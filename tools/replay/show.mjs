@@ -13,7 +13,7 @@ import { Screen } from '../observe/screen.mjs';
 import { gap, legend, printFrame, putBeside } from './lib/print.mjs';
 import { listRecordings, loadRecording } from './lib/recording.mjs';
 import { recordChapter } from './lib/make.mjs';
-import { alignFrames } from './player/timeline.mjs';
+import { alignFrames, findMoment } from './player/timeline.mjs';
 import { askAhead } from './player/predict.mjs';
 
 const usage = 'replay CHAPTER [CHAPTER] [--frame K] [--plain] [--record [--session NAME]]';
@@ -28,7 +28,8 @@ runTool('replay', usage, async (scope) => {
     throw new Problem(`the sessions differ: ${recordings.map(({ chapter, title }) => `${chapter} has ${title}`).join(', ')}; two chapters are compared in the same one`);
   }
   const moments = alignFrames(recordings);
-  const first = readFrame(values.frame, moments.length);
+  const wantedFrame = readFrame(values.frame, recordings.at(-1).frames.length);
+  const first = wantedFrame === null ? null : findMoment(moments, recordings.length - 1, wantedFrame);
   const titles = chapters.map((chapter, side) => `${chapter}, ${recordings[side].title}`);
   const view = { recordings, moments, titles };
   if (first !== null || values.plain || !process.stdin.isTTY || !isCapable(process.stdout)) {

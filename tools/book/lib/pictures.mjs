@@ -46,6 +46,12 @@ export class Plots {
     if (!this.isFile(path)) throw new Problem(`${page.path}: there is no picture ${path}; correct the link, or run tools/docs/docs sync`);
     if (!path.endsWith('.svg')) return `<img src="${escapeHtml(linkBetween(page.url, this.addFile(path)))}" alt="${escapeHtml(words)}" loading=lazy>`;
     const svg = this.readText(path).trim();
+    const [, recording, frame] = /^docs\/replay\/(.+)-(\d+)\.svg$/.exec(path) ?? [];
+    if (recording) {
+      // The picture's own colours go by the system; the book's go by the reader's choice, and it has them from the page.
+      return `</p><figure class=plot><div class=canvas tabindex=0 role=group aria-label="picture">${svg.replace(/<style>.*?<\/style>/s, '')}</div>`
+        + `<figcaption><a href="${linkBetween(page.url, `replay/${recording}.html`)}#frame-${frame}">Frame ${frame}, and those around it</a></figcaption></figure><p>`;
+    }
     const description = /<desc[^>]*>([\s\S]*?)<\/desc>/.exec(svg)?.[1] ?? escapeHtml(words);
     const data = linkBetween(page.url, this.addFile('docs/measurements/results.json'));
     const figures = description.split(/(?<=\.)\s+(?=[A-Z0-9])/).map((sentence) => `<p>${sentence}</p>`).join('');

@@ -47,12 +47,15 @@ export function renderFrames(stored, titles, { folded = false } = {}) {
   const recordings = stored.map(expand);
   const moments = alignFrames(recordings);
   return `<ol class="replay-frames" start="0" v-pre>${moments.map((moment, number) => {
+    // An address is that of a frame of the later chapter: of the first moment that shows it.
+    const frame = moment.at(-1);
+    const id = frame === moments[number - 1]?.at(-1) ? '' : ` id="frame-${frame}"`;
     const step = nameStep(recordings, moment);
     const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<p class="replay-title">${escape(titles[side])}</p>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
     const body = `<div class="replay-sides">${sides}</div>`;
     const { event } = recordings.at(-1).frames[moment.at(-1)];
     return folded
-      ? `<li id="frame-${number}"><details><summary>${escape(event.actor)}: ${escape(event.text)}</summary><p class="replay-step">${escape(step)}</p>${body}</details></li>`
-      : `<li id="frame-${number}"><p class="replay-step">${escape(step)}</p>${body}</li>`;
+      ? `<li${id}><details><summary>${escape(event.actor)}: ${escape(event.text)}</summary><p class="replay-step">${escape(step)}</p>${body}</details></li>`
+      : `<li${id}><p class="replay-step">${escape(step)}</p>${body}</li>`;
   }).join('')}</ol>`;
 }

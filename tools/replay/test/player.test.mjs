@@ -159,3 +159,12 @@ test('a picture that is kept is that of its frame, or check says so', () => {
 test('two columns stay two, whatever the colours', () => {
   assert.deepEqual(putBeside(['\x1b[1mab\x1b[m', 'c'], ['x'], 4), ['\x1b[1mab\x1b[m    │  x', 'c     │  ']);
 });
+
+test('beside another chapter an address is still that of a frame of the later one', () => {
+  const poll = loadRecording(root, 'poll');
+  const html = renderFrames([poll, epoll], ['11-poll', '13-epoll']);
+  epoll.frames.forEach((_, number) => assert.equal(html.split(`<li id="frame-${number}">`).length, 2));
+  const [, item] = html.split('<li id="frame-22">');
+  assert.match(item.split('</li>')[0], /the second client sends/);
+  assert.match(item.split('<p class="replay-title">13-epoll</p>')[1].split('</li>')[0], /the second client sends/);
+});
