@@ -291,7 +291,7 @@ Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor) 
                 co_await reactor.sleep_for(accept_pause);
                 break;
 
-            // The queue has been closed, and is empty.
+            // The queue has been closed and is empty, or is left to another process.
             case EAGAIN: co_return std::nullopt;
 
             default: throw failed_call(-fd, "accept");

@@ -124,7 +124,7 @@ int main(int argc, char** argv) {
         overlap, 1, 86'400'000);
     const Option drain =
         number_option("drain-timeout", "MILLISECONDS",
-                      "how long clients may take to finish after SIGTERM or SIGINT", drain_timeout,
+                      "how long clients may take to finish at the end of the server", drain_timeout,
                       1, 86'400'000);
     const Option most = number_option("max-clients", "COUNT", "clients that are served at a time",
                                       max_clients, 1, 1'000'000);
@@ -381,7 +381,7 @@ Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor) 
                 co_await reactor.sleep_for(accept_pause);
                 break;
 
-            // The queue has been closed, and is empty.
+            // The queue has been closed and is empty, or is left to another process.
             case EAGAIN: co_return std::nullopt;
 
             default: throw failed_call(-fd, "accept");

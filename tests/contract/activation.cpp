@@ -226,7 +226,8 @@ TEST_CASE("the manager is told when the server is ready, and when it ends",
 TEST_CASE("a manager that cannot be told is reported, and the server serves",
           "[contract][from-activation]") {
     require_io_uring();
-    const std::string name = GENERATE("/nobody/listens/here", "@nobody listens here", "");
+    const std::string name = GENERATE(as<std::string>{}, "/nobody/listens/here",
+                                      "@nobody listens here", "", std::string(108, 'a'));
     CAPTURE(name);
     Server server({.environment = {{"NOTIFY_SOCKET", name}}});
     Client client(server);
@@ -234,5 +235,6 @@ TEST_CASE("a manager that cannot be told is reported, and the server serves",
     server.signal(SIGTERM);
     REQUIRE(server.wait_for_exit() == "exit 0");
     REQUIRE(count_lines(server.diagnostics()) == 2);
-    REQUIRE_THAT(server.diagnostics(), ContainsSubstring("NOTIFY_SOCKET " + name + ": "));
+    const std::string why = name.size() == 108 ? "File name too long" : "";
+    REQUIRE_THAT(server.diagnostics(), ContainsSubstring("NOTIFY_SOCKET " + name + ": " + why));
 }

@@ -18,7 +18,8 @@ class TemporaryFolder {
 public:
     TemporaryFolder() {
         std::string name = std::filesystem::temp_directory_path() / "accept-XXXXXX";
-        path_ = ::mkdtemp(name.data());
+        check(::mkdtemp(name.data()) ? 0 : -1, "mkdtemp");
+        path_ = name;
     }
     ~TemporaryFolder() { std::filesystem::remove_all(path_); }
     TemporaryFolder(const TemporaryFolder&) = delete;

@@ -24,10 +24,10 @@ inline pid_t start_successor(const char* path, char* const* arguments,
     // What the child gets, from descriptor 3 on: copies for now, above the places where they go.
     constexpr int first = 3;
     const int count = static_cast<int>(listeners.size());
+    const int above = first + count;
     std::vector<Fd> passed;
     for (const Fd& listener : listeners) {
-        passed.emplace_back(
-            check(::fcntl(listener.get(), F_DUPFD_CLOEXEC, first + count), "fcntl"));
+        passed.emplace_back(check(::fcntl(listener.get(), F_DUPFD_CLOEXEC, above), "fcntl"));
     }
 
     std::string pid = "LISTEN_PID=..........";  // The child's: it is not known yet.

@@ -1,7 +1,6 @@
 // System calls that a coroutine can await: no frame of their own, they lie in the coroutine's.
 #pragma once
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -107,10 +106,16 @@ enum class AcceptQueue { open, closed, left, handed_over };
 /// What Acceptor::accept() returns.
 class [[nodiscard]] Accept : public Operation {
 public:
-    /// Unless the queue is open, nobody is waited for: a closed listener does not block any more.
+    static constexpr unsigned unknown = ~0U;
+
+    /// Where the queue is closed or left, the kernel is not asked to wait. Where it is handed over,
+    /// `owed` clients of it are to be accepted, and it is asked for as long as the timeout says.
     Accept(Reactor& reactor, Slot& slot, const Fd& listener, Address& address,
-           const AcceptQueue& queue, Timeout* timeout)
-        : Operation(reactor, slot, listener, {}, timeout), address_(address), queue_(queue) {}
+           const AcceptQueue& queue, unsigned& owed, Timeout* timeout)
+        : Operation(reactor, slot, listener, {}, timeout),
+          address_(address),
+          queue_(queue),
+          owed_(owed) {}
 
     /// A client that has come, and that the coroutine has not been told of, is nobody's.
     ~Accept() {
@@ -121,19 +126,16 @@ public:
     }
 
     bool await_ready() const noexcept {
-        return queue_ == AcceptQueue::handed_over ? !has_waiting() : queue_ != AcceptQueue::open;
+        return queue_ == AcceptQueue::handed_over ? owed_ == 0 : queue_ != AcceptQueue::open;
     }
 
     int await_resume() {
         is_taken_ = true;
-        const bool is_cancelled = result() == -ECANCELED || result() == -ETIMEDOUT;
-        if (queue_ == AcceptQueue::open || !is_cancelled) {
-            return result();
-        }
         if (queue_ == AcceptQueue::handed_over) {
-            // Of those that wait for one queue the kernel wakes one for each client (EPOLLEXCLUSIVE
-            // in epoll_ctl(2)). If it was us, the other process does not know of its client.
-            return has_waiting() ? -ECANCELED : -EAGAIN;
+            return count_owed();
+        }
+        if (queue_ == AcceptQueue::open || result() != -ECANCELED) {
+            return result();
         }
         if (queue_ == AcceptQueue::left) {
             return -EAGAIN;
@@ -144,9 +146,13 @@ public:
     }
 
 private:
-    bool has_waiting() const noexcept {
-        pollfd listener{fd(), POLLIN, 0};
-        return ::poll(&listener, 1, 0) == 1;
+    int count_owed() noexcept {
+        if (result() == -ECANCELED || result() == -ETIMEDOUT) {
+            // We have waited once more: what is owed has to be looked up anew.
+            return std::exchange(owed_, unknown) == 0 ? -EAGAIN : -ECANCELED;
+        }
+        owed_ -= result() >= 0 ? 1 : 0;
+        return result();
     }
 
     void describe(io_uring_sqe& entry) override {
@@ -156,6 +162,7 @@ private:
 
     Address& address_;
     const AcceptQueue& queue_;
+    unsigned& owed_;
     bool is_taken_ = false;
 };
 

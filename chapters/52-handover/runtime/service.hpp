@@ -8,7 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -72,7 +71,11 @@ inline void notify(std::string_view message) noexcept {
     }
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    const std::size_t length = std::min(std::strlen(name), sizeof address.sun_path - 1);
+    const std::size_t length = std::strlen(name);
+    if (length >= sizeof address.sun_path) {
+        report({"NOTIFY_SOCKET ", name, ": ", std::strerror(ENAMETOOLONG)});
+        return;
+    }
     std::memcpy(address.sun_path, name, length);
     if (name[0] == '@') {
         address.sun_path[0] = '\0';  // A name that is no file's: unix(7), "abstract".

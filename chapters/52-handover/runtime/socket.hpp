@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -37,8 +40,10 @@ public:
     /// `co_await acceptor.accept(address)`: the descriptor of the next client, whose address is put
     /// into `address`, or the negative error number with which accept4(2) has failed.
     Accept accept(Address& address) {
-        Timeout* const timeout = queue_ == AcceptQueue::handed_over ? &attempt_ : nullptr;
-        return {reactor_, accepting_, listener_, address, queue_, timeout};
+        const bool is_handed_over = queue_ == AcceptQueue::handed_over;
+        owed_ = is_handed_over ? std::min(owed_, waiting()) : owed_;
+        Timeout* const timeout = is_handed_over ? &attempt_ : nullptr;
+        return {reactor_, accepting_, listener_, address, queue_, owed_, timeout};
     }
 
     /// No new client can connect any more. Those who have can still be accepted; behind the last
@@ -51,18 +56,28 @@ public:
         accepting_.cancel();
     }
 
-    /// They are left to a process that accepts already: accept() answers -EAGAIN when none waits,
-    /// and -ECANCELED when some do, and we have got none of them.
+    /// They are left to a process that accepts already. The kernel wakes one for each client
+    /// (EPOLLEXCLUSIVE in epoll_ctl(2)): where it was us, the other one does not know of it. So as
+    /// many as wait now are still accepted, by either: -ECANCELED asks for the next call.
     void hand_over_queue() noexcept {
         queue_ = AcceptQueue::handed_over;
         accepting_.cancel();
     }
 
 private:
+    /// How many clients wait to be accepted (tcp(7), TCP_INFO).
+    unsigned waiting() const noexcept {
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        ::getsockopt(listener_.get(), IPPROTO_TCP, TCP_INFO, &info, &size);
+        return info.tcpi_unacked;
+    }
+
     Reactor& reactor_;
     Fd listener_;
     Slot accepting_;
     AcceptQueue queue_ = AcceptQueue::open;
+    unsigned owed_ = Accept::unknown;                // clients of a queue that is handed over
     Timeout attempt_{std::chrono::milliseconds{0}};  // to ask, and not to wait
 };
 

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -68,12 +67,12 @@ inline Successor::Successor(const char* path, char* const* arguments,
     // What the child gets, from descriptor 3 on: copies for now, above the places where they go.
     constexpr int first = 3;
     const int count = static_cast<int>(listeners.size());
+    const int above = first + count + 1;
     std::vector<Fd> passed;
-    const auto pass = [&passed, above = first + count + 1](const Fd& fd) {
-        passed.emplace_back(check(::fcntl(fd.get(), F_DUPFD_CLOEXEC, above), "fcntl"));
-    };
-    std::for_each(listeners.begin(), listeners.end(), pass);
-    pass(theirs);
+    for (const Fd& listener : listeners) {
+        passed.emplace_back(check(::fcntl(listener.get(), F_DUPFD_CLOEXEC, above), "fcntl"));
+    }
+    passed.emplace_back(check(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, above), "fcntl"));
 
     std::string pid = "LISTEN_PID=..........";  // The child's: it is not known yet.
     char* const number = &pid[pid.find('.')];

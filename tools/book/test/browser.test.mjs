@@ -230,6 +230,38 @@ test('any two chapters are compared in the page, and neighbours as on their own 
   await context.close();
 });
 
+test('a recording is stepped through by buttons, keys and links, to the end that was recorded; what comes next is hidden until it is chosen', async () => {
+  const { frames } = JSON.parse(readFileSync(join(root, 'docs/replay/epoll.json'), 'utf8'));
+  const { page, context, faults } = await book.open('replay/epoll.html#frame-22');
+  // The later chapter of the two is the page's own.
+  const here = page.locator('.replay-side').last();
+  const stands = async (number, words) => {
+    await page.waitForFunction((name) => document.querySelector('.replay-side:last-child .replay-title')?.textContent.includes(name), `frame ${number} of ${frames.length - 1}`);
+    assert.match(await here.locator('.replay-event').textContent(), words);
+    assert.equal(new URL(page.url()).hash, `#frame-${number}`);
+  };
+  await stands(22, /the second client sends/);
+  await page.getByRole('button', { name: 'one frame on' }).click();
+  await stands(23, /epoll_wait\(4, \[\{events=EPOLLIN, data=\{u32=6/);
+  await page.keyboard.press('ArrowLeft');
+  await stands(22, /the second client sends/);
+  // The question is there, and the answer is not.
+  await page.keyboard.press('p');
+  await page.keyboard.press('ArrowRight');
+  await page.locator('.replay-options').waitFor();
+  await stands(22, /the second client sends/);
+  assert.equal(await page.getByRole('button', { name: 'one frame on' }).isDisabled(), true);
+  await page.locator('.replay-option').first().click();
+  assert.equal(await page.locator('.replay-right').count(), 1);
+  await page.keyboard.press('ArrowRight');
+  await stands(23, /epoll_wait/);
+  await page.keyboard.press('p');
+  await page.keyboard.press('End');
+  await stands(frames.length - 1, /epoll_wait/);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
 test('a name in a sentence, in the code and in the trace are tied, and lead to each other', async () => {
   const { page, context } = await book.open('13-epoll.html');
   const tie = page.locator('article p a.tie[data-t=epoll_wait]').first();
