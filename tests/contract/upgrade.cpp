@@ -10,6 +10,7 @@
 #include <exception>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -25,6 +26,7 @@
 #include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
+#include "support/strace.hpp"
 #include "support/upgrade.hpp"
 
 namespace {
@@ -43,6 +45,17 @@ int count_variables(const std::string& environment, const std::string& name) {
         ++count;
     }
     return count;
+}
+
+/// The process that traces a thread, or 0.
+pid_t tracer_of(pid_t thread) {
+    std::ifstream file("/proc/" + std::to_string(thread) + "/status");
+    std::string word;
+    while (file >> word && word != "TracerPid:") {
+    }
+    pid_t tracer = 0;
+    file >> tracer;
+    return tracer;
 }
 
 }  // namespace
@@ -298,20 +311,30 @@ TEST_CASE(
     "a client that comes as the listener changes hands is not forgotten, though no other one comes",
     "[contract][from-handover]") {
     require_io_uring();
+    require_strace();
     const Notifications manager("");
     Server server(told_to(manager, {.arguments = {"--port", "0", "--workers", "1"}}));
     REQUIRE(manager.next() == "READY=1");
-    pid_t process = server.pid();
-    for (int round = 0; round < 10; ++round) {
-        CAPTURE(round);
-        process = upgrade(process, manager);
-        // Where the old version was woken for it, the new one was not.
-        Client client(server);
-        client.send("hello");
-        const std::string echo = client.receive(5);
-        // The old version may have got it, and tells it the end.
-        REQUIRE((echo == "hello" || echo.empty()));
-    }
+    wait_until_at_rest(server);
+    std::map<pid_t, long long> threads = proc::voluntary_switches_of_threads(server.pid());
+    threads.erase(server.pid());
+    REQUIRE(threads.size() == 1);
+    const pid_t worker = threads.begin()->first;
+    // Its accept is in flight, and first in line, until its next call to the ring takes it back.
+    const Program late(
+        "strace",
+        {.arguments = {"-qq", "-o", "/dev/null", "-e", "trace=io_uring_enter", "-e",
+                       "inject=io_uring_enter:delay_enter=500000", "-p", std::to_string(worker)}});
+    wait_until("strace is there, and the worker sleeps in its call",
+               [&] { return tracer_of(worker) != 0 && proc::state(worker) == 'S'; });
+    upgrade(server.pid(), manager);
+    wait_until("the worker is held before its next call",
+               [&] { return proc::state(worker) == 't'; });
+    Client client(server);
+    client.send("hello");
+    // It is the new version's, or the old one's, which tells it the end.
+    const std::string echo = client.receive(5);
+    REQUIRE((echo == "hello" || echo.empty()));
 }
 
 TEST_CASE("SIGTERM does not wait for a new version that is not ready",
@@ -376,6 +399,8 @@ TEST_CASE("a next version whose predecessor has died meanwhile serves",
     installed.install_script(gate.words() + "exec \"$SERVER\" \"$@\"");
     server.signal(SIGHUP);
     wait_until("the next version stands at its gate", [&] { return gate.is_reached(); });
+    const std::vector<pid_t> children = proc::children(server.pid());
+    REQUIRE(children.size() == 1);
     server.signal(SIGKILL);
     REQUIRE(server.wait_for_exit() == "killed by SIGKILL");
     Client client(server);  // Its listener is there, and waits with it.
@@ -383,6 +408,8 @@ TEST_CASE("a next version whose predecessor has died meanwhile serves",
     gate.open();
     REQUIRE(manager.next() == "READY=1");
     REQUIRE(client.receive(5) == "hello");
+    wait_until("the new version sleeps", [&] { return proc::is_asleep(children.front()); });
+    REQUIRE(client.exchange("still there?") == "still there?");
 }
 
 TEST_CASE("words of a handover that are meant for another process are not heeded",
@@ -391,6 +418,7 @@ TEST_CASE("words of a handover that are meant for another process are not heeded
     Server server({.environment = {{"HANDOVER_READY", "1"}, {"HANDOVER_SHARED", "1"}}});
     Client client(server);
     REQUIRE(client.exchange("hello") == "hello");
+    wait_until_at_rest(server);
     const std::vector<proc::Descriptor> all = proc::descriptors(server.pid());
     REQUIRE(std::any_of(all.begin(), all.end(), [](const proc::Descriptor& one) {
         return one.number == STDOUT_FILENO && one.target.starts_with("pipe:");
