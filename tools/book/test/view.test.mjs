@@ -49,6 +49,9 @@ test('the rows of a diff have their numbers, and long unchanged stretches are fo
   const html = renderRows(rows, { old: plain(old), new: plain(fresh) }, { folds: true });
   assert.match(html, /<div class="d" data-o=21>-line 20\n<\/div><div class="a" data-n=21>\+another\n<\/div>/);
   assert.match(html, /<summary>16 lines as they were<\/summary>/);
+  // What is folded stands there once, what is near a change on both sides.
+  assert.equal(html.split(' line 2\n').length - 1, 1);
+  assert.equal(html.split(' line 19\n').length - 1, 2);
   assert.doesNotMatch(renderRows(rows, { old: plain(old), new: plain(fresh) }), /summary/);
 });
 

@@ -27,7 +27,7 @@ export function renderRows(rows, colours, { moved = new Set(), folds = false, id
     const middle = run.rows.slice(keepBefore, run.rows.length - keepAfter);
     if (run.rows.length - keepBefore - keepAfter < leastFolded) return renderSame(run.rows, colours, idOf, wrap);
     return renderSame(run.rows.slice(0, keepBefore), colours, idOf, wrap)
-      + `<details class=same><summary>${middle.length} lines as they were</summary>${renderSame(middle, colours, idOf, wrap)}</details>`
+      + `<details class=same><summary>${middle.length} lines as they were</summary>${renderOnce(middle, colours, idOf, wrap)}</details>`
       + renderSame(keepAfter === 0 ? [] : run.rows.slice(-keepAfter), colours, idOf, wrap);
   }).join('');
 }
@@ -40,6 +40,15 @@ function splitRuns(rows) {
     runs.at(-1).rows.push(row);
   }
   return runs;
+}
+
+// Of a long stretch that is the same on both sides one copy is enough, and a page is lighter by the other.
+function renderOnce(rows, colours, idOf, wrap) {
+  const lines = rows.map((row) => {
+    const code = renderLine(colours.new[row.newLine - 1] ?? ['', row.text], { wrap });
+    return `<div class=l data-o=${row.oldLine} data-n=${row.newLine}${idAttribute(idOf(row))}> ${code}\n</div>`;
+  });
+  return `<div class="run one">${lines.join('')}</div>`;
 }
 
 function renderSame(rows, colours, idOf, wrap) {
