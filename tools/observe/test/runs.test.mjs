@@ -91,10 +91,12 @@ test('watch connects clients by the hundred, and says how many found no room in 
   assert.equal(all.err, 'connecting 500 clients ...\n');
   assert.match(all.out, /, with 500 clients of this command\n/);
   assert.match(all.out, /LISTEN.* 499 in the accept queue/);
-  // Linux lets one more in than the backlog says.
+  // Linux lets one more in than the backlog says. The first client leaves the queue when the server gets to it: before the others have filled it, or after.
   const few = await runOn('watch', '01-iterative', '--once', '--clients', '20', '--', '--backlog', '4');
   assertCleanSuccess(few);
-  assert.match(few.out, /, with 6 clients of this command\n.*\n14 more found no room in its accept queue\n/);
+  const [, connected, refused] = /, with (\d+) clients of this command\n.*\n(\d+) more found no room in its accept queue\n/.exec(few.out) ?? assert.fail(few.out);
+  assert.ok(['5', '6'].includes(connected), few.out);
+  assert.equal(Number(connected) + Number(refused), 20);
 });
 
 test('watch says how many clients were turned away, and why', { skip: missing }, async () => {
