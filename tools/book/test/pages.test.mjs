@@ -38,7 +38,7 @@ test('from the first page all chapters are reached by "next", in their order, an
 
 test('a page weighs less than 300 kB, uncompressed, with its scripts and its stylesheet', () => {
   const size = (path) => statSync(join(site, path)).size;
-  const weights = files.filter((path) => path.endsWith('.html') && !path.startsWith('code/tests/') && !path.startsWith('replay/')).map((path) => {
+  const weights = files.filter((path) => path.endsWith('.html') && !path.startsWith('code/tests/')).map((path) => {
     const text = readPage(path);
     const assets = [...text.matchAll(/(?:src|href)="[^"]*?(assets\/[\w.-]+\.(?:js|css))"/g)].map(([, name]) => size(name));
     return { path, weight: size(path) + assets.reduce((sum, bytes) => sum + bytes, 0) };

@@ -32,16 +32,19 @@ export function renderCode(code, around = 3) {
   return `<pre class="replay-code" tabindex="0"><span class="replay-file">${escape(code.file)}</span>\n${lines.join('\n')}</pre>`;
 }
 
-/** The frame `at` of a recording as an element. */
-export function renderFrame(recording, at) {
+/** The frame `at` of a recording as an element. With `brief` a table that is as in the frame before is named, and not shown again. */
+export function renderFrame(recording, at, { brief = false } = {}) {
   const { event, code, sections } = describeFrame(recording, at);
+  const isShown = ({ rows }) => !brief || at === 0 || rows.some(({ mark }) => mark !== '');
+  const same = sections.filter((section) => !isShown(section)).map(({ title }) => title);
   return `<div class="replay-frame" v-pre><p class="replay-event"><strong>${escape(event.actor)}</strong> <code>${escape(event.text)}</code>`
-    + `${event.words === '' ? '' : ` <span class="replay-kind">(${escape(event.words)})</span>`}</p>${renderCode(code)}${sections.map(renderSection).join('')}</div>`;
+    + `${event.words === '' ? '' : ` <span class="replay-kind">(${escape(event.words)})</span>`}</p>${renderCode(code, brief ? 1 : undefined)}${sections.filter(isShown).map(renderSection).join('')}`
+    + `${same.length === 0 ? '' : `<p class="replay-legend">as before: ${escape(same.join(', '))}</p>`}</div>`;
 }
 
 /**
  * All moments of one recording or two as a list, with an id `frame-K` each. `titles` are the chapters' names. With `folded` each is
- * a `details` whose summary is the event.
+ * a `details` whose summary is the event, with those tables that have changed.
  */
 export function renderFrames(stored, titles, { folded = false } = {}) {
   const recordings = stored.map(expand);
@@ -51,7 +54,7 @@ export function renderFrames(stored, titles, { folded = false } = {}) {
     const frame = moment.at(-1);
     const id = frame === moments[number - 1]?.at(-1) ? '' : ` id="frame-${frame}"`;
     const step = nameStep(recordings, moment);
-    const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<p class="replay-title">${escape(titles[side])}</p>` : ''}${renderFrame(recordings[side], at)}</div>`).join('');
+    const sides = moment.map((at, side) => `<div class="replay-side">${recordings.length > 1 ? `<p class="replay-title">${escape(titles[side])}</p>` : ''}${renderFrame(recordings[side], at, { brief: folded })}</div>`).join('');
     const body = `<div class="replay-sides">${sides}</div>`;
     const { event } = recordings.at(-1).frames[moment.at(-1)];
     return folded

@@ -114,7 +114,13 @@ test('without a script all frames are there, each with an address', () => {
   const html = renderFrames([epoll], ['13-epoll']);
   epoll.frames.forEach((_, number) => assert.ok(html.includes(`<li id="frame-${number}">`)));
   assert.doesNotMatch(html, /<script/);
-  assert.match(renderFrames([epoll], ['13-epoll'], { folded: true }), /<details><summary/);
+  const folded = renderFrames([epoll], ['13-epoll'], { folded: true });
+  assert.match(folded, /<details><summary/);
+  // In frame 25 six bytes are sent: nothing is watched or opened anew.
+  const [, frame] = /<li id="frame-25">(.*?)<\/li>/s.exec(folded);
+  assert.match(frame, /as before: [^<]*descriptors/);
+  assert.doesNotMatch(frame, /<caption>descriptors/);
+  assert.match(frame, /<caption>packets since the frame before/);
   assert.match(printPage([loadRecording(root, 'poll'), epoll], ['11-poll', '13-epoll']), /<p class="replay-title">11-poll<\/p>/);
 });
 
