@@ -1,6 +1,7 @@
 #include "support/rest.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "support/deadline.hpp"
@@ -20,4 +21,11 @@ bool RestWatcher::is_at_rest() {
 void wait_until_at_rest(const Server& server) {
     RestWatcher watcher(server);
     wait_until("the server is at rest", [&watcher] { return watcher.is_at_rest(); });
+}
+
+void wait_until_it_does_not_spin(const Server& server) {
+    // Longer than the pause of a server that tries again: one try is in each stretch.
+    constexpr std::chrono::milliseconds stretch{300};
+    wait_until("the server does not spin",
+               [&] { return proc::cpu_share_during(server.pid(), stretch) <= 0.1; });
 }

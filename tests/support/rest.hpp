@@ -24,3 +24,8 @@ private:
 
 /// Waits until the server is at rest: it has started its workers and answered its clients.
 void wait_until_at_rest(const Server& server);
+
+/// Waits until the server and its children use less than a tenth of a processor for a while: what
+/// they still do for those who have come may take long on a busy machine, and one that spins never
+/// gets there. Throws std::runtime_error when the server ends meanwhile.
+void wait_until_it_does_not_spin(const Server& server);
