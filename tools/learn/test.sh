@@ -176,7 +176,8 @@ run_tests() { # CHAPTER PRESET REGEX SERVER KINDS
   fi
   # ctest writes into a pipe: where colours are wanted it must be told.
   [[ ! $LEARN_COLOUR ]] || export CLICOLOR_FORCE=1
-  run_shown pass_on ctest --preset "$preset" --parallel "$(nproc)" --output-on-failure \
+  # Two for each processor: most of a test is waiting.
+  run_shown pass_on ctest --preset "$preset" --parallel "$((2 * $(nproc)))" --output-on-failure \
     --no-tests=error --output-junit "$LEARN_ROOT/$report" "${selection[@]}" || status=$?
 
   if ! grep -qs '<testcase ' "$report"; then
