@@ -7,6 +7,7 @@ import { listChapters, withoutNumber } from '../chapters.mjs';
 import { Problem, Unavailable, UsageProblem } from '../observe/problem.mjs';
 import { runTool, Scope } from '../observe/program.mjs';
 import { comparePictures, drawFrame, listPictures, savePicture } from './lib/draw.mjs';
+import { drawBoxes } from './lib/draw-boxes.mjs';
 import { findViolations } from './lib/laws.mjs';
 import { build, recordChapter } from './lib/make.mjs';
 import { printPage } from './lib/page.mjs';
@@ -15,7 +16,8 @@ import { compare, compareCode, folder, listRecordings, loadRecording, saveRecord
 const usage = `tools/replay/replay record [CHAPTER...]            record, and write what has changed to ${folder}
        tools/replay/replay check [CHAPTER...]             do the laws hold, and is a fresh recording the same?
        tools/replay/replay svg CHAPTER FRAME              a frame as a picture; with --write, into docs/replay/NAME-FRAME.svg, which
-                                                          record draws anew and check compares
+                                                          record draws anew and check compares; with --boxes, only
+                                                          processes, descriptors and clients, in NAME-FRAME-boxes.svg
        tools/replay/replay page CHAPTER [CHAPTER]         all frames as a page of HTML that needs no script
        tools/replay/replay list                           the chapters that have a recording
 
@@ -23,6 +25,7 @@ CHAPTER is a number or a name (3, fork, 03-fork); all that have a recording when
   --no-run        check without recording anew: laws, and whether the code is still the same
   --no-build      take the programs in build-replay/bin as they are
   --write         svg: keep the picture
+  --boxes         svg: who sleeps where, and who has what open
   --session NAME  record: one, two (the default) or reset`;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -39,7 +42,7 @@ function readWords() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { 'no-run': { type: 'boolean' }, 'no-build': { type: 'boolean' }, write: { type: 'boolean' }, session: { type: 'string', default: 'two' } },
+      options: { 'no-run': { type: 'boolean' }, 'no-build': { type: 'boolean' }, write: { type: 'boolean' }, boxes: { type: 'boolean', default: false }, session: { type: 'string', default: 'two' } },
     });
   } catch (error) {
     throw new UsageProblem(error.message.split('. ')[0]);
@@ -114,8 +117,9 @@ async function recordAll(words, values) {
     }
     saveRecording(root, recording);
     const events = (one) => (at) => one?.frames[at]?.event.text;
-    for (const at of listPictures(root, recording.chapter).filter((number) => number < recording.frames.length)) {
-      savePicture(root, recording, at);
+    for (const picture of listPictures(root, recording.chapter).filter(({ at }) => at < recording.frames.length)) {
+      const { at } = picture;
+      savePicture(root, recording, picture);
       if (events(old)(at) !== events(recording)(at)) process.stdout.write(`${chapter}: the picture of frame ${at} is of another event now: ${events(recording)(at)}\n`);
     }
     process.stdout.write(`${chapter}: ${recording.frames.length} frames\n`);
@@ -180,8 +184,8 @@ function svg([word, number], values) {
   const recording = loadRecording(root, findOne(word));
   const at = Number(number);
   if (!/^\d+$/.test(number ?? '') || at >= recording.frames.length) throw new UsageProblem(`the frame is a number from 0 to ${recording.frames.length - 1}`);
-  if (values.write) process.stdout.write(`${savePicture(root, recording, at)}\n`);
-  else process.stdout.write(drawFrame(recording, at));
+  if (values.write) process.stdout.write(`${savePicture(root, recording, { at, isBoxes: values.boxes })}\n`);
+  else process.stdout.write((values.boxes ? drawBoxes : drawFrame)(recording, at));
 }
 
 function page(words) {

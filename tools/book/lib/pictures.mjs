@@ -46,7 +46,7 @@ export class Plots {
     if (!this.isFile(path)) throw new Problem(`${page.path}: there is no picture ${path}; correct the link, or run tools/docs/docs sync`);
     if (!path.endsWith('.svg')) return `<img src="${escapeHtml(linkBetween(page.url, this.addFile(path)))}" alt="${escapeHtml(words)}" loading=lazy>`;
     const svg = this.readText(path).trim();
-    const [, recording, frame] = /^docs\/replay\/(.+)-(\d+)\.svg$/.exec(path) ?? [];
+    const [, recording, frame] = /^docs\/replay\/(.+)-(\d+)(?:-boxes)?\.svg$/.exec(path) ?? [];
     if (recording) {
       // The picture's own colours go by the system; the book's go by the reader's choice, and it has them from the page.
       return `</p><figure class=plot><div class=canvas tabindex=0 role=group aria-label="picture">${svg.replace(/<style>.*?<\/style>/s, '')}</div>`

@@ -44,6 +44,12 @@ test('no page has an error in the console, a request that fails, a request elsew
   assert.deepEqual(faults.flat(), []);
 });
 
+test('the frames of a recording without a script do not make a phone scroll sideways', async () => {
+  const pages = files.filter((path) => path.startsWith('replay/'));
+  assert.ok(pages.length > 40, `${pages.length} pages`);
+  assert.deepEqual(await walk(book, pages, book.address, { ...phone, javaScriptEnabled: false }), []);
+});
+
 test('such faults are seen: an error, a script that is not there, a request elsewhere, a wide page', async (t) => {
   const folder = makeFolder(t);
   const write = (name, body) => writeFileSync(join(folder, name), `<!doctype html><title>x</title><link rel=icon href="data:,">${body}`);

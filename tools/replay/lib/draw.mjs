@@ -1,9 +1,11 @@
-// A frame as an SVG picture: text as text, in the page's own colour. The pictures of the texts lie beside the recordings: docs/replay/NAME-FRAME.svg.
+// A frame as an SVG picture: text as text, in the page's own colour. The pictures of the texts lie beside the recordings: docs/replay/NAME-FRAME.svg,
+// and NAME-FRAME-boxes.svg for those of draw-boxes.mjs.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calm, describeFrame, signOf } from '../player/describe.mjs';
 import { escape } from '../player/static.mjs';
+import { drawBoxes } from './draw-boxes.mjs';
 import { folder } from './recording.mjs';
 
 const advance = 7.8; // width of a character of 13 px in a monospaced font
@@ -78,29 +80,30 @@ function drawLine({ parts, band }, number, width) {
   return `${behind}<text x="${margin}" y="${y}" xml:space="preserve">${spans.join('')}</text>`;
 }
 
-/** The numbers of the frames of a chapter that have a picture beside the recording. */
+/** The pictures of a chapter's frames beside its recording, by their frames: [{at, isBoxes}], `isBoxes` where the picture is that of draw-boxes.mjs. */
 export function listPictures(root, name) {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder)).flatMap((file) => {
-    const [, of, number] = /^(.*)-(\d+)\.svg$/.exec(file) ?? [];
-    return of === name ? [Number(number)] : [];
-  }).sort((a, b) => a - b);
+    const [, of, number, boxes] = /^(.*)-(\d+)(-boxes)?\.svg$/.exec(file) ?? [];
+    return of === name ? [{ at: Number(number), isBoxes: boxes !== undefined }] : [];
+  }).sort((a, b) => a.at - b.at || Number(a.isBoxes) - Number(b.isBoxes));
 }
 
-export const pictureOf = (root, name, at) => join(root, folder, `${name}-${at}.svg`);
+const fileOf = (name, { at, isBoxes }) => `${folder}/${name}-${at}${isBoxes ? '-boxes' : ''}.svg`;
+const drawPicture = (recording, { at, isBoxes }) => (isBoxes ? drawBoxes : drawFrame)(recording, at);
 
-/** Draws the picture of a frame into its file, and returns the path. */
-export function savePicture(root, recording, at) {
-  const path = pictureOf(root, recording.chapter, at);
-  writeFileSync(path, drawFrame(recording, at));
+/** Draws a picture, {at, isBoxes}, into its file, and returns the path. */
+export function savePicture(root, recording, picture) {
+  const path = join(root, fileOf(recording.chapter, picture));
+  writeFileSync(path, drawPicture(recording, picture));
   return path;
 }
 
 /** What is wrong with the pictures of a recording: [words]. */
 export function comparePictures(root, recording) {
-  return listPictures(root, recording.chapter).flatMap((at) => {
-    const file = `${folder}/${recording.chapter}-${at}.svg`;
-    if (at >= recording.frames.length) return [`${file} is of a frame that is not there: the last is ${recording.frames.length - 1}`];
-    return readFileSync(pictureOf(root, recording.chapter, at), 'utf8') === drawFrame(recording, at) ? [] : [`${file} is not what the frame shows`];
+  return listPictures(root, recording.chapter).flatMap((picture) => {
+    const file = fileOf(recording.chapter, picture);
+    if (picture.at >= recording.frames.length) return [`${file} is of a frame that is not there: the last is ${recording.frames.length - 1}`];
+    return readFileSync(join(root, file), 'utf8') === drawPicture(recording, picture) ? [] : [`${file} is not what the frame shows`];
   });
 }

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { drawBoxes } from '../lib/draw-boxes.mjs';
 import { comparePictures, drawFrame, listPictures, savePicture } from '../lib/draw.mjs';
 import { printPage } from '../lib/page.mjs';
 import { putBeside } from '../lib/print.mjs';
@@ -145,16 +146,34 @@ test('a picture is the same for the same recording, and its text is text', () =>
   assert.match(picture, /epoll_wait\(4, \[\{events=EPOLLIN/);
 });
 
+test('a picture of boxes has each process once, its threads, what it has open, and a line to each client', () => {
+  const threads = loadRecording(root, 'threads');
+  const at = threads.frames.findIndex(({ actors }) => actors.length === 3 && actors.every(({ state }) => state === 'asleep'));
+  const picture = drawBoxes(threads, at);
+  assert.equal(drawBoxes(structuredClone(threads), at), picture);
+  for (const words of ['server: one process', 'first thread: asleep in accept4(3, …)', 'thread 1: asleep in read(4, …)', 'thread 2: asleep in read(5, …)', '3: listener', 'client 2']) {
+    assert.equal(picture.split(`>${words}</text>`).length - 1, 1, words);
+  }
+  assert.equal(picture.split('<rect').length - 1, 3); // a process and two clients
+  const fork = loadRecording(root, 'fork');
+  const both = fork.frames.findIndex(({ actors }) => actors.length === 2);
+  // Right after fork both have the connection: two lines go to one client.
+  assert.equal(drawBoxes(fork, both).split(/<line [^>]*stroke="currentColor"\/>/).length - 1, 2);
+});
+
 test('a picture that is kept is that of its frame, or check says so', () => {
   const place = mkdtempSync(join(tmpdir(), 'replay-test-'));
   mkdirSync(join(place, 'docs/replay'), { recursive: true });
   try {
-    savePicture(place, epoll, 23);
-    assert.deepEqual(listPictures(place, 'epoll'), [23]);
+    savePicture(place, epoll, { at: 23, isBoxes: false });
+    savePicture(place, epoll, { at: 23, isBoxes: true });
+    assert.deepEqual(listPictures(place, 'epoll'), [{ at: 23, isBoxes: false }, { at: 23, isBoxes: true }]);
     assert.deepEqual(comparePictures(place, epoll), []);
     const other = structuredClone(epoll);
     other.frames[23].event.text = 'pause()';
     assert.deepEqual(comparePictures(place, other), ['docs/replay/epoll-23.svg is not what the frame shows']);
+    other.frames[23].actors[0].in = 'pause()';
+    assert.deepEqual(comparePictures(place, other).at(-1), 'docs/replay/epoll-23-boxes.svg is not what the frame shows');
     assert.match(comparePictures(place, { ...epoll, frames: epoll.frames.slice(0, 20) }).join(), /is of a frame that is not there: the last is 19/);
     assert.deepEqual(listPictures(place, 'poll'), []);
   } finally {
