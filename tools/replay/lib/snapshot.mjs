@@ -16,6 +16,11 @@ export class Observer {
   #clients = []; // ports, in the order in which they have come
   #strangers = null; // what was there of the port before us: connections of an earlier server, in TIME_WAIT
 
+  /** How many clients a process has been seen to have, until now. */
+  get clientCount() {
+    return this.#clients.length;
+  }
+
   /** The server's port, once it listens. */
   get port() {
     return this.#port;
@@ -67,7 +72,7 @@ export class Observer {
 
   #describeTarget(target, row) {
     if (target.startsWith('socket:')) {
-      if (row === undefined) return 'socket';
+      if (row === undefined) return isUnixSocket(inodeOf(target)) ? 'unix socket' : 'socket';
       if (row.state === 'LISTEN') return 'listener';
       return row.peer.port === 0 ? 'socket' : `connection with ${this.nameClient(row.peer.port)}`;
     }
@@ -102,6 +107,9 @@ function nameOwner({ state, inode }, owners) {
   if (owners.has(inode)) return owners.get(inode);
   return ['ESTABLISHED', 'CLOSE_WAIT', 'SYN_RECV'].includes(state) ? ['accept queue'] : ['kernel'];
 }
+
+// As socketpair(2) makes them. /proc/net/unix: the inode is the seventh word of a line.
+const isUnixSocket = (inode) => new RegExp(`^\\S+(?: \\S+){5} +${inode}(?: |$)`, 'm').test(readProc('net/unix') ?? '');
 
 const alwaysReported = 0x18; // EPOLLERR and EPOLLHUP, for which one cannot but wait
 

@@ -2,7 +2,7 @@
 //
 // `v-pre` is for Vue, which would take double braces in code for its own; a page that does not go through Vue leaves it out.
 
-import { describeFrame, signOf } from './describe.mjs';
+import { describeFrame, describeStart, signOf } from './describe.mjs';
 import { expand } from './expand.mjs';
 import { alignFrames, nameStep } from './timeline.mjs';
 
@@ -42,6 +42,14 @@ export function renderFrame(recording, at, { brief = false } = {}) {
     + `${same.length === 0 ? '' : `<p class="replay-legend">as before: ${escape(same.join(', '))}</p>`}</div>`;
 }
 
+/** What a reader should know before the frames, as paragraphs: with the chapters' names where there are two. */
+export function renderStart(recordings, titles) {
+  return recordings.map((recording, side) => {
+    const words = describeStart(recording).join(' ');
+    return words === '' ? '' : `<p class="replay-start">${recordings.length > 1 ? `${escape(titles[side])}: ` : ''}${escape(words)}</p>`;
+  }).join('');
+}
+
 /**
  * All moments of one recording or two as a list, with an id `frame-K` each. `titles` are the chapters' names. With `folded` each is
  * a `details` whose summary is the event, with those tables that have changed.
@@ -49,7 +57,7 @@ export function renderFrame(recording, at, { brief = false } = {}) {
 export function renderFrames(stored, titles, { folded = false } = {}) {
   const recordings = stored.map(expand);
   const moments = alignFrames(recordings);
-  return `<ol class="replay-frames" start="0" v-pre>${moments.map((moment, number) => {
+  return `${renderStart(recordings, titles)}<ol class="replay-frames" start="0" v-pre>${moments.map((moment, number) => {
     // An address is that of a frame of the later chapter: of the first moment that shows it.
     const frame = moment.at(-1);
     const id = frame === moments[number - 1]?.at(-1) ? '' : ` id="frame-${frame}"`;
