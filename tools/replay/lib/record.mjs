@@ -202,7 +202,10 @@ class Recorder {
     const first = this.#moments.length;
     for (;;) {
       await this.#untilStill();
-      if (this.#hasEnded()) throw new Problem(`the server has ended in the step '${this.#steps.at(-1).title}'. ${this.#tracer.complaints}`.trim());
+      if (this.#hasEnded() || this.#threads.size === 0) {
+        await this.#tracer.ended;
+        throw new Problem(`the server has ended in the step '${this.#steps.at(-1).title}'. ${this.#tracer.complaints}`.trim());
+      }
       const held = this.#listHeld();
       if (held.length === 0) return true;
       if (this.#moments.length - first > mostTurns) throw new Problem(`the server did not come to rest in the step '${this.#steps.at(-1).title}'`);
