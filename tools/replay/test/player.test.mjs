@@ -124,6 +124,20 @@ test('without a script all frames are there, each with an address', () => {
   assert.match(printPage([loadRecording(root, 'poll'), epoll], ['11-poll', '13-epoll']), /<p class="replay-title">11-poll<\/p>/);
 });
 
+test('where a list would be too long, each frame has what has changed', () => {
+  const overlap = loadRecording(root, 'overlap');
+  const terse = renderFrames([overlap], ['53-overlap'], { folded: true, terse: true });
+  const bodyOf = (number) => new RegExp(`<li id="frame-${number}">(.*?)</li>`, 's').exec(terse)[1];
+  const asked = overlap.frames.findIndex(({ event }) => event.call?.name === 'socketpair');
+  assert.match(bodyOf(asked), /<caption>descriptors<\/caption><tbody>(?:(?!<\/tbody>).)*server<\/td><td>10<\/td><td>unix socket<\/td>/);
+  assert.doesNotMatch(bodyOf(asked), /signalfd/);
+  // The connections' table comes into being with the listener, and has the names of its columns there.
+  const listening = overlap.frames.findIndex(({ sockets }) => sockets.length > 0);
+  assert.match(bodyOf(listening), /<caption>connections<\/caption><thead>/);
+  overlap.frames.forEach((_, number) => assert.ok(terse.includes(`<li id="frame-${number}">`)));
+  assert.ok(terse.length < renderFrames([overlap], ['53-overlap'], { folded: true }).length / 2);
+});
+
 test('how the server was started stands before the frames, once', () => {
   const two = ['per-core', 'activation'].map((name) => loadRecording(root, name));
   const html = renderFrames(two, ['49-per-core', '50-activation']);
