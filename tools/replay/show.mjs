@@ -26,7 +26,7 @@ runTool('replay', usage, async (scope) => {
   const recordings = [];
   for (const chapter of chapters) recordings.push(await findRecording(chapter, values));
   if (recordings.length === 2 && recordings[0].session !== recordings[1].session) {
-    throw new Problem(`the sessions differ: ${recordings.map(({ chapter, title }) => `${chapter} has ${title}`).join(', ')}; two chapters are compared in the same one`);
+    throw new Problem(`the sessions differ: ${recordings.map(({ chapter, title }) => `${chapter} has ${title}`).join(', ')}; two chapters are compared in the same one: ./learn replay ${chapters.join(' ')} --record records both anew`);
   }
   const moments = alignFrames(recordings);
   const wantedFrame = readFrame(values.frame, recordings.at(-1).frames.length);

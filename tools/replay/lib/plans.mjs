@@ -4,7 +4,9 @@ import { demandSession } from '../../observe/record-trace.mjs';
 import { withoutNumber } from '../../chapters.mjs';
 
 const twoWorkers = ['--workers', '2'];
-const upgrade = { session: 'upgrade', options: ['--workers', '1'] };
+const oneWorker = ['--workers', '1'];
+// The old version sleeps while the new one starts, for a time of which the kernel has been told: some seconds here, and more on a machine under load.
+const patientUpgrade = [...oneWorker, '--upgrade-timeout', '600000'];
 
 // Those that are not named here: two clients, and a server without options. Where a server has as many workers as the machine has processors, an
 // option says how many, so that each machine makes the same recording.
@@ -13,9 +15,9 @@ const plans = {
   'thread-pool': { options: twoWorkers },
   'per-core': { options: twoWorkers, accepting: [1, 2] },
   activation: { options: twoWorkers, accepting: [1, 2] },
-  successor: upgrade,
-  handover: upgrade,
-  overlap: upgrade,
+  successor: { session: 'upgrade', options: oneWorker },
+  handover: { session: 'upgrade', options: patientUpgrade },
+  overlap: { session: 'upgrade', options: patientUpgrade },
 };
 
 /**

@@ -28,7 +28,7 @@
 //               own), `ready` (it is woken, and its turn comes), `asleep`, `zombie` or `ended`; `in` the call in which it sleeps; `stack`
 //               [{file, line, function}], inner ones first; `descriptors` [{number, what}], null for a thread of a process above
 //   sockets     [{side, client, whose: [roles, or `accept queue`, or `kernel`], state, accept, receive, send}]: the listener and
-//               both ends of each connection. `accept` is the length of the listener's accept queue; `receive` and `send` are bytes
+//               both ends of each connection; of several listeners the first is `listener 1` in `descriptors`. `accept` is the length of the listener's accept queue; `receive` and `send` are bytes
 //               (a FIN that has not been read counts as one)
 //   interest    [{of, kind: epoll, poll or select, fd, list: [{fd, events, ready}]}]: what is watched; `ready` whether there is
 //               something of it, null where the sockets do not tell

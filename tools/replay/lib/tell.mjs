@@ -111,7 +111,8 @@ function addReadiness(list, actor, sockets) {
 }
 
 function isReady(what, events, sockets) {
-  if (what === 'listener') return /IN|readable/.test(events) && sockets.some(({ state, accept }) => state === 'LISTEN' && accept > 0);
+  const [isListener, number = '1'] = /^listener ?(\d+)?$/.exec(what ?? '') ?? [];
+  if (isListener !== undefined) return /IN|readable/.test(events) && sockets.filter(({ state }) => state === 'LISTEN')[Number(number) - 1]?.accept > 0;
   const client = /^connection with (.*)$/.exec(what ?? '')?.[1];
   const socket = sockets.find((row) => row.side === 'server' && row.client === client);
   if (socket === undefined) return null;

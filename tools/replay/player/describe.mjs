@@ -104,8 +104,9 @@ function describeActor(recording, { role, state, in: inCall, stack }) {
 }
 
 function listConnections({ sockets }) {
-  const listeners = sockets.filter(({ state }) => state === 'LISTEN').map(({ accept, whose }) => ({
-    key: 'listener', cells: ['listener', '', 'LISTEN', whose.join(', '), `accept queue ${accept}`, ''],
+  const listeners = sockets.filter(({ state }) => state === 'LISTEN').map(({ accept, whose }, at, { length }) => ({
+    key: at === 0 ? 'listener' : `listener ${at + 1}`,
+    cells: [length === 1 ? 'listener' : `listener ${at + 1}`, '', 'LISTEN', whose.join(', '), `accept queue ${accept}`, ''],
   }));
   const clients = [...new Set(sockets.map(({ client }) => client).filter((client) => client !== null))];
   return [...listeners, ...clients.map((name) => {

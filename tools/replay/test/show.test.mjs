@@ -27,11 +27,17 @@ test('one frame alone, and two chapters side by side where there is room', async
   for (const line of narrow.out.split('\n')) assert.ok([...line].length <= 80, line);
 });
 
+test('two recordings of different sessions are not compared, and it is said how they are made comparable', async () => {
+  const { status, err } = await run('show.mjs', ['50-activation', '51-successor']);
+  assert.equal(status, 1);
+  assert.match(err, /the sessions differ: activation has two clients, successor has an upgrade; .*: \.\/learn replay 50-activation 51-successor --record/);
+});
+
 test('how the server was started is said with each frame, and that another outcome is possible', async () => {
   const { out } = await run('show.mjs', ['49-per-core', '--frame', '30'], { env: { COLUMNS: '200' } });
   assert.match(out, /^49-per-core, .*\nThe server was started with --workers 2\.\nBy a client's port the kernel chooses .*: one outcome of several\.\nstep: /);
   const list = await run('replay.mjs', ['list']);
-  assert.match(list.out, /^overlap: an upgrade, \d+ frames, --workers 1$/m);
+  assert.match(list.out, /^overlap: an upgrade, \d+ frames, --workers 1 --upgrade-timeout 600000$/m);
 });
 
 test('a bad command line is refused, with what is wanted', async () => {

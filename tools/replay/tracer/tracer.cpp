@@ -10,8 +10,8 @@
 //   read PROCESS ADDRESS LENGTH   answers {kind: "memory", bytes: in hexadecimal}
 //   coroutines PROCESS            tell from now on where coroutines are suspended and resumed
 //
-// While a thread is held, the server's clock stands still: what has a time limit has it as if nothing
-// were held. (A limit that the kernel has been told already runs on.)
+// While a thread is held, the server's clock stands still: what has a time limit has it as if
+// nothing were held. (A limit that the kernel has been told already runs on.)
 //
 // When stdin ends, all that was started is killed. The exit status is 0, or 1 where nothing could
 // be started or traced.
@@ -29,8 +29,8 @@
 //   suspend     frame, awaiter, place
 //   destroy     frame
 //
-// A program that takes the place of another one (execve) is watched for coroutines when that is asked
-// for again.
+// A program that takes the place of another one (execve) is watched for coroutines when that is
+// asked for again.
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -161,7 +161,7 @@ struct Thread {
     int signal = 0;             // to deliver when it goes on
     std::string_view call;      // in which it is, if that is one of ours
     bool waits = false;         // for another thread, in the call in which it is
-    std::uint64_t time = 0;     // where the call in which it is will put what time it is, if it does
+    std::uint64_t time = 0;     // where its call puts what time it is, if it asks
     std::uint64_t stepped = 0;  // the address of the stop that it is just stepping over
 };
 
@@ -253,9 +253,10 @@ pid_t read_status(pid_t process, std::string_view key) {
     return number;
 }
 
-/// A program that has just begun finds what the kernel says of itself on the stack: behind the words
-/// of the command line and the environment, pairs of a number and a value (getauxval(3)). Without
-/// the one that says where the kernel's own library lies, it asks for the time with a system call.
+/// A program that has just begun finds what the kernel says of itself on the stack: behind the
+/// words of the command line and the environment, pairs of a number and a value (getauxval(3)).
+/// Without the one that says where the kernel's own library lies, it asks for the time with a
+/// system call.
 void hide_clock(pid_t process) {
     const auto read_word = [process](std::uint64_t address) {
         std::uint64_t word = 0;
@@ -467,14 +468,13 @@ void Tracer::on_call(pid_t id, Thread& thread) {
 void Tracer::on_entry(pid_t id, Thread& thread, const __ptrace_syscall_info& info) {
     const auto& arguments = info.entry.args;
     thread.call = name_call(static_cast<long>(info.entry.nr));
-    const bool asks_for_time =
-        info.entry.nr == SYS_clock_gettime &&
-        (arguments[0] == CLOCK_MONOTONIC || arguments[0] == CLOCK_REALTIME);
+    const bool asks_for_time = info.entry.nr == SYS_clock_gettime &&
+                               (arguments[0] == CLOCK_MONOTONIC || arguments[0] == CLOCK_REALTIME);
     thread.time = asks_for_time ? arguments[1] : 0;
     const std::uint64_t command = arguments[1] & FUTEX_CMD_MASK;
-    thread.waits = info.entry.nr == SYS_futex &&
-                   (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET ||
-                    command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2);
+    thread.waits =
+        info.entry.nr == SYS_futex && (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET ||
+                                       command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2);
     const auto add_stack = [&](Event& event) -> Event& {
         return event.add("stack", lines_of(thread.process, info.instruction_pointer).stack(id));
     };
