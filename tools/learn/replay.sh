@@ -10,8 +10,9 @@
 #   --frame K        print this frame alone; of two chapters, the moment in which the later one is at it
 #   --record         record the session anew on this machine, and play that. Where that is not possible (ptrace, ss, and
 #                    tcpdump with the right to capture are needed), it says what is missing and plays what is there
-#   --session NAME   record this one: one (a client), two (one of them silent), reset (it ends with a reset), or, from chapter 51 on,
-#                    upgrade (SIGHUP between two clients). Without it: upgrade where a server can have it, and two elsewhere
+#   --session NAME   record this one: one (a client), two (one of them silent), reset (it ends with a reset), or, from
+#                    chapter 51 on, upgrade (SIGHUP between two clients). Without it: upgrade where a server can have
+#                    it, and two elsewhere
 #   --plain          as text without colours
 #
 #   ./learn replay 13
