@@ -1,6 +1,8 @@
 // Recorded sessions: a `run` marker names a command, and the fence under it holds what it printed.
 
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { diffArrays } from 'diff';
 import { normalise } from './normalise.mjs';
 
@@ -25,6 +27,8 @@ export class SessionRunner {
 
   // {output} as lines, {skipped: reason} or {failed: reason}.
   async #runNow(command) {
+    const missing = findMissingServer(command, this.root);
+    if (missing !== undefined) return { failed: `"${command}" needs ${missing}, which is not built; build it: cmake --build build --target ${missing.split('/').at(-1)}` };
     const { status, stdout, stderr, isLate } = await runInShell(command, this.root, this.seconds);
     const lastWords = stderr.trimEnd().split('\n').at(-1) || `exit status ${status}`;
     if (isLate) return { failed: `"${command}" did not end within ${this.seconds} s; run it by hand to see why` };
@@ -33,6 +37,29 @@ export class SessionRunner {
     const output = stdout.trimEnd();
     return output === '' ? { failed: `"${command}" printed nothing to record` } : { output: output.split(/\r?\n/).map((line) => line.trimEnd()) };
   }
+}
+
+// A command that runs servers of build/bin names all of them. Without its server one would wait for a process that is not there, or,
+// when the number has been given anew, for another one.
+function findMissingServer(command, root) {
+  if (!command.includes('build/bin/')) return undefined;
+  return [...command.matchAll(/\b\d\d-[a-z]+(?:-[a-z]+)*\b/g)].map(([name]) => name)
+    .filter((name) => existsSync(join(root, 'chapters', name)))
+    .map((name) => `build/bin/${name}`).find((path) => !existsSync(join(root, path)));
+}
+
+const endSignals = ['SIGHUP', 'SIGINT', 'SIGTERM'];
+
+// A signal that ends us ends the command, too: in a group of its own it would hear of none, and go on. Returns what takes that back.
+function endTogether(child) {
+  const end = (signal) => {
+    endGroup(child);
+    stop();
+    process.kill(process.pid, signal);
+  };
+  const stop = () => endSignals.forEach((signal) => process.removeListener(signal, end));
+  endSignals.forEach((signal) => process.on(signal, end));
+  return stop;
 }
 
 // In a process group of its own, so that a late command ends with everything it started.
@@ -44,6 +71,7 @@ function runInShell(command, root, seconds) {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'dumb', NO_COLOR: '1', PATIENCE: process.env.PATIENCE || '15' },
     });
+    const stopListening = endTogether(child);
     const result = { status: null, stdout: '', stderr: '', isLate: false };
     child.stdout.setEncoding('utf8').on('data', (text) => (result.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (result.stderr += text));
@@ -56,6 +84,7 @@ function runInShell(command, root, seconds) {
     });
     child.on('close', (status, signal) => {
       clearTimeout(timer);
+      stopListening();
       resolve({ ...result, status: status ?? signal });
     });
   });

@@ -1,7 +1,11 @@
 // Recorded sessions, and the command line.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionRunner } from '../lib/sessions.mjs';
 import { makeSyncedProject } from './fixture.mjs';
 
@@ -19,6 +23,11 @@ function makeRecording(script, fence = '') {
   tree.write('session.sh', script);
   tree.write('docs/session.md', `# S\n\n<details><summary>The trace</summary>\n\n<!-- run bash session.sh -->\n${fence}\n</details>\n`);
   return tree;
+}
+
+/** Waits until it is so; the test's runner ends what never is. */
+async function until(condition) {
+  while (!condition()) await sleep(10);
 }
 
 const printsItsPid = 'echo "[pid $$] close(4) = 0"\n';
@@ -98,6 +107,31 @@ test('what left the process group of a late command is not waited for', async ()
   const { failed } = await runner.run('setsid sleep 5 & wait');
   assert.match(failed, /did not end within/);
   assert.ok(Date.now() - started < 3000);
+});
+
+test('a signal that ends the tool ends the command of a session, too', async () => {
+  const tree = makeRecording('');
+  tree.write('run.mjs', `import { SessionRunner } from ${JSON.stringify(new URL('../lib/sessions.mjs', import.meta.url).href)};
+await new SessionRunner(${JSON.stringify(tree.root)}).run('echo $$ > number; mv number pid; exec sleep 1000');\n`);
+  const tool = spawn(process.execPath, [join(tree.root, 'run.mjs')], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => { tool.on('exit', (status, signal) => resolve(signal)); });
+  await until(() => existsSync(join(tree.root, 'pid')));
+  const pid = tree.read('pid').trim();
+  assert.ok(existsSync(`/proc/${pid}`));
+  tool.kill('SIGTERM');
+  assert.equal(await ended, 'SIGTERM');
+  await until(() => !existsSync(`/proc/${pid}`) || /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
+});
+
+test('a session whose server is not built says so, and is not begun', async () => {
+  const tree = makeRecording('');
+  const runner = new SessionRunner(tree.root);
+  assert.deepEqual(await runner.run('for c in 01-iterative 02-robust; do touch begun; build/bin/$c; done'), {
+    failed: '"for c in 01-iterative 02-robust; do touch begun; build/bin/$c; done" needs build/bin/01-iterative, which is not built; build it: cmake --build build --target 01-iterative',
+  });
+  assert.throws(() => tree.read('begun'), /ENOENT/);
+  tree.write('build/bin/01-iterative', '');
+  assert.deepEqual(await runner.run('echo x # build/bin/01-iterative, as 99-dance does not'), { output: ['x'] });
 });
 
 test('wrong arguments are told on stderr, with the usage, and exit 2', () => {
