@@ -12,13 +12,23 @@ export function printFrame(recording, at, { heading, width = 100, paint }) {
   const { step, event, code, sections } = describeFrame(recording, at);
   const lines = [
     paint('bold', heading),
-    ...describeStart(recording).map((words) => paint('faint', words)),
+    ...describeStart(recording).flatMap((words) => wrap(words, width)).map((words) => paint('faint', words)),
     paint('faint', `step: ${step}`),
     `${paint('cyan', event.actor)}  ${event.text}${paint('faint', event.words === '' ? '' : `   (${event.words})`)}`,
     ...(code === null ? [] : ['', ...printCode(code, paint)]),
     ...sections.flatMap((section) => ['', ...printSection(section, paint)]),
   ];
   return lines.map((line) => cut(line, width));
+}
+
+/** A sentence in lines of `width` characters at the most; a longer word stands in a line of its own. */
+function wrap(sentence, width) {
+  const lines = [];
+  for (const word of sentence.split(' ')) {
+    if (lines.length > 0 && lines.at(-1).length + 1 + word.length <= width) lines[lines.length - 1] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 // A line that is cut in a colour must not go on in it.

@@ -36,6 +36,11 @@ test('two recordings of different sessions are not compared, and it is said how 
 test('how the server was started is said with each frame, and that another outcome is possible', async () => {
   const { out } = await run('show.mjs', ['49-per-core', '--frame', '30'], { env: { COLUMNS: '200' } });
   assert.match(out, /^49-per-core, .*\nThe server was started with --workers 2\.\nBy a client's port the kernel chooses .*: one outcome of several\.\nstep: /);
+  // On a narrow screen it goes on in the next line, where a table is cut.
+  const narrow = await run('show.mjs', ['49-per-core', '--frame', '30'], { env: { COLUMNS: '60' } });
+  const lines = narrow.out.split('\n');
+  assert.ok(lines.every((line) => line.length <= 60));
+  assert.equal(lines.slice(2, lines.findIndex((line) => line.startsWith('step: '))).join(' '), out.split('\n')[2]);
   const list = await run('replay.mjs', ['list']);
   assert.match(list.out, /^overlap: an upgrade, \d+ frames, --workers 1 --upgrade-timeout 600000$/m);
 });
