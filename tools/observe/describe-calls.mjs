@@ -104,16 +104,17 @@ function shortenSignal(data) {
 }
 
 const shorteners = {
-  read: ([fd, data, size]) => [fd, size === signalSize && signalBytes.test(data) ? shortenSignal(data) : data, size],
-  getsockopt: ([fd, level, option, value, size]) => [fd, level, option, value.startsWith('"') ? '{…}' : value, size], // as TCP_INFO
+  // A call that has not come to its end may have fewer arguments.
+  read: (parts) => parts.map((part, at) => (at === 1 && parts[2] === signalSize && signalBytes.test(part) ? shortenSignal(part) : part)),
+  getsockopt: (parts) => parts.map((part, at) => (at === 3 && part.startsWith('"') ? '{…}' : part)), // as TCP_INFO
   rt_sigaction: ([signal, action, , ...rest]) => [signal, shortenAction(action), ...rest.length ? ['NULL'] : []],
   execve: ([path, argv]) => [shortenPath(path), argv.replace(/^\["[^"]*\//, '["…/'), '…'],
   execveat: ([directory, path, ...rest]) => [directory, shortenPath(path), ...rest.slice(-1)],
   kill: ([pid, signal], roles) => [describeTarget(roles, pid), signal],
   tgkill: ([pid, thread, signal], roles) => [describeTarget(roles, pid), describeTarget(roles, thread), signal],
   wait4: ([pid, ...rest], roles) => [describeTarget(roles, pid), ...rest],
-  waitid: ([kind, pid, info, ...rest], roles) => [kind, describeTarget(roles, pid), info.startsWith('{') ? '{…}' : info, ...rest],
-  rt_sigtimedwait: ([set, info, ...rest]) => [set, nameSource(info), ...rest],
+  waitid: (parts, roles) => parts.map((part, at) => (at === 1 ? describeTarget(roles, part) : at === 2 && part.startsWith('{') ? '{…}' : part)),
+  rt_sigtimedwait: (parts) => parts.map((part, at) => (at === 1 ? nameSource(part) : part)),
   io_uring_setup: ([entries, parameters]) => [entries, `{flags=${nameSetupFlags(parameters)}, …}`],
   io_uring_register: ([ring, what, , ...rest]) => [ring, what, '…', ...rest],
   pidfd_open: ([pid, flags], roles) => [describeTarget(roles, pid), flags],

@@ -37,6 +37,16 @@ test('a step without lines says in what everybody is asleep', () => {
   assert.deepEqual(story[1].idle, [{ role: 'server', asleepIn: 'read(4, …' }]);
 });
 
+test('a call that sleeps is told, however many of its arguments strace has shown', () => {
+  const given = { read: ['4'], wait4: ['-1'], waitid: ['P_ALL', '0'], rt_sigtimedwait: ['[RTMIN]'], fcntl: ['3', 'F_SETLKW'], getsockopt: ['3', 'SOL_TCP', 'TCP_INFO'] };
+  for (const [name, words] of Object.entries(given)) {
+    for (let count = 1; count <= words.length; count += 1) {
+      const story = tell([`10 1 ${name}(${words.slice(0, count).join(', ')}${count < words.length ? ',' : ''} <unfinished ...>`], [10]);
+      assert.ok(story.length > 0, `${name} with ${count}`);
+    }
+  }
+});
+
 test('a call with all arguments known shows them when it falls asleep', () => {
   assert.deepEqual(show(tell(['10 1 poll([{fd=3, events=POLLIN}], 1, -1) = 1 ([{fd=3, revents=POLLIN}]) <20.0>'], [10])[0]),
     ['server: poll([{fd=3, events=POLLIN}], 1, -1) (asleep)']);
