@@ -76,8 +76,8 @@ Task<> accept_clients(Listener listener, Reactor& reactor, Patience& patience, C
 Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor);
 void add_client(Client client, Permit permit, Reactor& reactor, Patience& patience,
                 TaskGroup& clients, std::stop_token stop);
-Task<> serve_client(Client client, Permit permit, Reactor& reactor, Patience& patience,
-                    std::stop_token stop);
+TaskGroup::Member serve_client(TaskGroup&, Client client, Permit permit, Reactor& reactor,
+                               Patience& patience, std::stop_token stop);
 Task<> echo(Socket& client, Patience& patience);
 Task<> lingering_close(Socket& client, Patience& patience);
 
@@ -304,15 +304,15 @@ void add_client(Client client, Permit permit, Reactor& reactor, Patience& patien
                 TaskGroup& clients, std::stop_token stop) {
     const Address address = client.address;
     try {
-        clients.start(serve_client(std::move(client), std::move(permit), reactor, patience, stop));
+        serve_client(clients, std::move(client), std::move(permit), reactor, patience, stop);
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
-Task<> serve_client(Client client, Permit, Reactor& reactor, Patience& patience,
-                    std::stop_token stop) {
+TaskGroup::Member serve_client(TaskGroup&, Client client, Permit, Reactor& reactor,
+                               Patience& patience, std::stop_token stop) {
     try {
         Socket socket(reactor, std::move(client.fd));
         const std::stop_callback at_stop(stop, [&socket] { socket.end_input(); });

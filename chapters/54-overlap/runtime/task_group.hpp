@@ -4,7 +4,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <unordered_set>
 #include <utility>
 
 #include "queue.hpp"
@@ -15,6 +14,13 @@
 class TaskGroup {
 public:
     class Below;
+
+    /// A coroutine that returns it runs in the group that is its first argument: it begins at once,
+    /// and the group owns it until it has ended.
+    class Member {
+    public:
+        class promise_type;
+    };
 
     /// Coroutines that have waited for tasks are put into `ready`, what a task throws into
     /// `failure`.
@@ -29,7 +35,7 @@ public:
     void start(Task<> task);
 
     /// How many tasks have not ended.
-    std::size_t size() const noexcept { return frames_.size(); }
+    std::size_t size() const noexcept { return size_; }
 
     /// `co_await group.below(count)` goes on when fewer than `count` tasks have not ended. Before
     /// it has its turn, others may have started some.
@@ -39,13 +45,12 @@ public:
     void clear() noexcept;
 
 private:
-    class Started;
-
-    Started run_to_end(Task<> task);
+    static Member run_to_end(TaskGroup&, Task<> task);
     void wake() noexcept;
 
     Queue<Waiter>& ready_;
-    std::unordered_set<void*> frames_;  // of the tasks that have not ended
+    Queue<Member::promise_type> members_;
+    std::size_t size_ = 0;
     Queue<Below> waiting_;
     std::exception_ptr& failure_;
 };
@@ -87,42 +92,39 @@ inline void TaskGroup::wake() noexcept {
     }
 }
 
-/// The outermost coroutine of a task that was started: its frame is freed when it ends.
-class TaskGroup::Started {
+/// A frame that is freed when its coroutine ends.
+class TaskGroup::Member::promise_type : public Linked {
 public:
-    class promise_type {
-    public:
-        promise_type(TaskGroup& group, const Task<>&) : group_(group) {
-            group_.frames_.insert(frame());
-        }
-        ~promise_type() {
-            group_.frames_.erase(frame());
-            group_.wake();
-        }
+    explicit promise_type(TaskGroup& group, const auto&...) : group_(group) {
+        group_.members_.push(*this);
+        ++group_.size_;
+    }
+    ~promise_type() {
+        --group_.size_;
+        group_.wake();
+    }
 
-        Started get_return_object() const noexcept { return {}; }
-        std::suspend_never initial_suspend() const noexcept { return {}; }
-        std::suspend_never final_suspend() const noexcept { return {}; }
-        void return_void() const noexcept {}
-        void unhandled_exception() noexcept { group_.failure_ = std::current_exception(); }
+    Member get_return_object() const noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { group_.failure_ = std::current_exception(); }
 
-    private:
-        void* frame() { return std::coroutine_handle<promise_type>::from_promise(*this).address(); }
-
-        TaskGroup& group_;
-    };
+private:
+    TaskGroup& group_;
 };
 
-inline TaskGroup::Started TaskGroup::run_to_end(Task<> task) {
+inline TaskGroup::Member TaskGroup::run_to_end(TaskGroup&, Task<> task) {
     co_await task;
 }
 
 inline void TaskGroup::start(Task<> task) {
-    run_to_end(std::move(task));
+    run_to_end(*this, std::move(task));
 }
 
 inline void TaskGroup::clear() noexcept {
-    while (!frames_.empty()) {
-        std::coroutine_handle<>::from_address(*frames_.begin()).destroy();
+    using Frame = std::coroutine_handle<Member::promise_type>;
+    while (Member::promise_type* const first = members_.first()) {
+        Frame::from_promise(*first).destroy();
     }
 }
