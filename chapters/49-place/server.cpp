@@ -1,5 +1,4 @@
-// Chapter 49: the operation for which a client's coroutine waits lies in the socket, and only one
-// has room.
+// Chapter 49: a client's operation lies in its socket, which has room for one.
 
 #include <signal.h>
 

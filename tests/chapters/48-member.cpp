@@ -18,7 +18,6 @@
 #include "support/chapter.hpp"
 #include "support/client.hpp"
 #include "support/deadline.hpp"
-#include "support/proc.hpp"
 #include "support/rest.hpp"
 #include "support/server.hpp"
 #include "support/strace.hpp"
@@ -81,18 +80,6 @@ std::string allocations_for_a_client(const Chapter& chapter) {
     REQUIRE(client.exchange("hello") == "hello");
     wait_until_at_rest(server);
     return std::to_string(many - server.allocations_left());
-}
-
-/// How many bytes of memory each of 5000 silent clients costs the process.
-std::size_t bytes_of_a_silent_client(const Chapter& chapter) {
-    const Server server(chapter, {.arguments = {"--port", "0"}});
-    constexpr std::size_t count = 5000;
-    const std::vector<Client> first = connect_clients(server, 64);
-    wait_until_at_rest(server);
-    const std::size_t before = proc::resident_bytes(server.pid());
-    const std::vector<Client> clients = connect_clients(server, count);
-    wait_until_at_rest(server);
-    return (proc::resident_bytes(server.pid()) - before) / count;
 }
 
 }  // namespace

@@ -833,3 +833,14 @@ int break_listener(const Server& server) {
     FAIL("the server has no listener");
     return -1;
 }
+
+std::size_t bytes_of_a_silent_client(const Chapter& chapter) {
+    const Server server(chapter, {.arguments = {"--port", "0"}});
+    constexpr std::size_t count = 5000;
+    const std::vector<Client> first = connect_clients(server, 64);
+    wait_until_at_rest(server);
+    const std::size_t before = proc::resident_bytes(server.pid());
+    const std::vector<Client> clients = connect_clients(server, count);
+    wait_until_at_rest(server);
+    return (proc::resident_bytes(server.pid()) - before) / count;
+}

@@ -180,3 +180,6 @@ std::string beside_a_client_that_does_not_read(const Chapter& chapter);
 /// listener shuts it down. Returns the number of the server's own. Skips the test where that is
 /// forbidden.
 int break_listener(const Server& server);
+
+/// How many bytes of memory each of 5000 silent clients costs the process.
+std::size_t bytes_of_a_silent_client(const Chapter& chapter);

@@ -8,11 +8,14 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cassert>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
+#include <variant>
 
 #include "address.hpp"
 #include "check.hpp"
@@ -67,6 +70,32 @@ inline void Acceptor::close_queue() noexcept {
     accepting_.cancel();
 }
 
+/// Room for the operation for which a client's coroutine waits: for one.
+using Place = std::variant<std::monostate, Read, Send>;
+
+/// What Socket::read() and send() return. The operation lies in the socket as long as this one
+/// lives: until the end of the statement with the `co_await`.
+template <typename T>
+class [[nodiscard]] InPlace {
+public:
+    template <typename... Arguments>
+    explicit InPlace(Place& place, Arguments&&... arguments) : place_(place) {
+        assert(std::holds_alternative<std::monostate>(place));
+        place.emplace<T>(std::forward<Arguments>(arguments)...);
+    }
+    InPlace(const InPlace&) = delete;
+    ~InPlace() { place_.emplace<std::monostate>(); }
+
+    bool await_ready() const noexcept { return operation().await_ready(); }
+    void await_suspend(std::coroutine_handle<> frame) noexcept { operation().await_suspend(frame); }
+    auto await_resume() { return operation().await_resume(); }
+
+private:
+    T& operation() const noexcept { return *std::get_if<T>(&place_); }
+
+    Place& place_;
+};
+
 /// A client's socket.
 class Socket {
 public:
@@ -77,13 +106,15 @@ public:
 
     /// `co_await socket.read(&timeout)`: the bytes that have come; none are the end of the file.
     /// Throws std::system_error: with ETIMEDOUT when none have come in time.
-    Read read(Timeout* timeout = nullptr) { return {reactor_, reading_, client_, timeout, left_}; }
+    InPlace<Read> read(Timeout* timeout = nullptr) {
+        return InPlace<Read>(place_, reactor_, reading_, client_, timeout, left_);
+    }
 
     /// `co_await socket.send(bytes, &timeout)`: how many of the bytes have been sent, at least 1.
     /// Bytes on loan are so no longer when there is no room for them at once. Throws
     /// std::system_error: with ETIMEDOUT when there was no room in time.
-    Send send(Bytes& bytes, Timeout* timeout = nullptr) {
-        return {reactor_, sending_, client_, bytes, timeout};
+    InPlace<Send> send(Bytes& bytes, Timeout* timeout = nullptr) {
+        return InPlace<Send>(place_, reactor_, sending_, client_, bytes, timeout);
     }
 
     /// Whoever is suspended here gets the error ECANCELED, if the operation has no result before.
@@ -119,4 +150,5 @@ private:
     std::optional<std::size_t> left_;  // bytes before the end of the file
     Slot reading_;
     Slot sending_;
+    Place place_;
 };
