@@ -51,7 +51,7 @@ inline void release_signals(std::initializer_list<int> numbers) {
 class [[nodiscard]] NextSignal : public Operation {
 public:
     NextSignal(Reactor& reactor, Slot& slot, const Fd& signals)
-        : Operation(reactor, slot, signals, {}) {}
+        : Operation(reactor, slot, signals) {}
 
     int await_resume() const {
         count("poll");

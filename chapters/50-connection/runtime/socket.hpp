@@ -100,55 +100,58 @@ private:
 class Socket {
 public:
     /// Takes over a descriptor from Acceptor::accept().
-    Socket(Reactor& reactor, Fd client) : reactor_(reactor), client_(std::move(client)) {}
+    Socket(Reactor& reactor, Fd client) : client_{reactor, std::move(client)} {}
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
 
     /// `co_await socket.read(&timeout)`: the bytes that have come; none are the end of the file.
     /// Throws std::system_error: with ETIMEDOUT when none have come in time.
     InPlace<Read> read(Timeout* timeout = nullptr) {
-        return InPlace<Read>(place_, reactor_, reading_, client_, timeout, left_);
+        return InPlace<Read>(place_, client_, timeout);
     }
 
     /// `co_await socket.send(bytes, &timeout)`: how many of the bytes have been sent, at least 1.
     /// Bytes on loan are so no longer when there is no room for them at once. Throws
     /// std::system_error: with ETIMEDOUT when there was no room in time.
     InPlace<Send> send(Bytes& bytes, Timeout* timeout = nullptr) {
-        return InPlace<Send>(place_, reactor_, sending_, client_, bytes, timeout);
+        return InPlace<Send>(place_, client_, bytes, timeout);
     }
 
     /// Whoever is suspended here gets the error ECANCELED, if the operation has no result before.
     void cancel() noexcept {
-        reading_.cancel();
-        sending_.cancel();
+        cancel<Read>();
+        cancel<Send>();
     }
 
     /// What has come by now can still be read. Behind it read() finds the end of the file, once:
     /// whoever reads on then gets what the client sends after that.
     void end_input() noexcept {
         int waiting = 0;
-        ::ioctl(client_.get(), SIOCINQ, &waiting);
-        left_ = static_cast<std::size_t>(waiting);
-        reading_.cancel();
+        ::ioctl(client_.fd.get(), SIOCINQ, &waiting);
+        client_.left = static_cast<std::size_t>(waiting);
+        cancel<Read>();
     }
 
     /// The client finds the end of the file behind what has been sent. Nothing can be sent any
     /// more. Throws std::system_error.
-    void end_output() { check(::shutdown(client_.get(), SHUT_WR), "shutdown"); }
+    void end_output() { check(::shutdown(client_.fd.get(), SHUT_WR), "shutdown"); }
 
     /// How many bytes have been sent and not been acknowledged by the client's kernel. Throws
     /// std::system_error.
     std::size_t unacknowledged() const {
         int bytes = 0;
-        check(::ioctl(client_.get(), SIOCOUTQ, &bytes), "ioctl SIOCOUTQ");
+        check(::ioctl(client_.fd.get(), SIOCOUTQ, &bytes), "ioctl SIOCOUTQ");
         return static_cast<std::size_t>(bytes);
     }
 
 private:
-    Reactor& reactor_;
-    Fd client_;
-    std::optional<std::size_t> left_;  // bytes before the end of the file
-    Slot reading_;
-    Slot sending_;
+    template <typename T>
+    void cancel() noexcept {
+        if (T* const operation = std::get_if<T>(&place_)) {
+            operation->cancel();
+        }
+    }
+
+    Connection client_;
     Place place_;
 };

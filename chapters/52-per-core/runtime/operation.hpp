@@ -51,17 +51,12 @@ public:
         slot_.operation_ = this;
         resume_later(frame);
         reactor_.submit(*this);
-        if (timeout_) {
-            timeout_->add(expiry_, reactor_.now());
-        }
     }
 
 protected:
-    /// The slot and the descriptor are those of a socket, which outlives the operation. Without a
-    /// timeout the operation may take for ever.
-    Operation(Reactor& reactor, Slot& slot, const Fd& fd, std::span<const char> memory,
-              Timeout* timeout = nullptr)
-        : Submission(memory), reactor_(reactor), slot_(slot), fd_(fd), timeout_(timeout) {}
+    /// The slot and the descriptor outlive the operation.
+    Operation(Reactor& reactor, Slot& slot, const Fd& fd)
+        : Submission({}), reactor_(reactor), slot_(slot), fd_(fd) {}
 
     /// A coroutine can be destroyed while it is suspended here. The kernel has to let go first.
     ~Operation() {
@@ -75,22 +70,12 @@ protected:
 
     int fd() const { return fd_.get(); }
 
-    /// The result as a number of bytes. Throws std::system_error when the operation has failed.
-    std::size_t count(const char* name) const {
-        if (result() < 0) {
-            throw failed_call(-result(), name);
-        }
-        return static_cast<std::size_t>(result());
-    }
-
 private:
     friend class Slot;
 
     Reactor& reactor_;
     Slot& slot_;
     const Fd& fd_;
-    Timeout* const timeout_;
-    Expiry expiry_{*this};
 };
 
 inline void Slot::cancel() noexcept {
@@ -105,7 +90,7 @@ public:
     /// Once `is_closed`, nobody is waited for: the listener does not block any more.
     Accept(Reactor& reactor, Slot& slot, const Fd& listener, Address& address,
            const bool& is_closed)
-        : Operation(reactor, slot, listener, {}), address_(address), is_closed_(is_closed) {}
+        : Operation(reactor, slot, listener), address_(address), is_closed_(is_closed) {}
 
     /// A client that has come, and that the coroutine has not been told of, is nobody's.
     ~Accept() {
@@ -138,13 +123,50 @@ private:
     bool is_taken_ = false;
 };
 
-/// What Socket::read() returns. The kernel takes a buffer of the pool when something has come.
-class [[nodiscard]] Read : public Operation {
+/// What a client's operations need of it.
+struct Connection {
+    Reactor& reactor;
+    Fd fd;
+    std::optional<std::size_t> left{};  ///< bytes before the end of the file, once it is known
+};
+
+/// An operation of a client.
+class Transfer : public Submission {
 public:
-    /// `left` is how many bytes may come before the end of the file, once the input has been ended.
-    Read(Reactor& reactor, Slot& slot, const Fd& client, Timeout* timeout,
-         std::optional<std::size_t>& left)
-        : Operation(reactor, slot, client, {}, timeout), pool_(reactor.pool()), left_(left) {}
+    bool await_ready() const noexcept { return false; }
+
+    void await_suspend(std::coroutine_handle<> frame) noexcept {
+        resume_later(frame);
+        client_.reactor.submit(*this);
+    }
+
+    /// Has it end with ECANCELED, if it has no result before.
+    void cancel() noexcept { client_.reactor.cancel(*this, ECANCELED); }
+
+protected:
+    /// The client outlives the operation. Without a timeout it may take for ever.
+    Transfer(Connection& client, std::span<const char> memory, Timeout* timeout)
+        : Submission(memory), client_(client) {
+        if (timeout) {
+            timeout->add(expiry_, client_.reactor.now());
+        }
+    }
+
+    /// A coroutine can be destroyed while it is suspended here. The kernel has to let go first.
+    ~Transfer() { let_go(); }
+
+    void let_go() noexcept { client_.reactor.let_go(*this); }
+
+    Connection& client_;
+
+private:
+    Expiry expiry_{*this};
+};
+
+/// What Socket::read() returns. The kernel takes a buffer of the pool when something has come.
+class [[nodiscard]] Read : public Transfer {
+public:
+    Read(Connection& client, Timeout* timeout) : Transfer(client, {}, timeout) {}
 
     /// The buffer goes back; that of bytes of which the coroutine has not been told, too.
     ~Read() {
@@ -152,10 +174,10 @@ public:
         take();
     }
 
-    bool await_ready() const noexcept { return left_.has_value(); }
+    bool await_ready() const noexcept { return client_.left.has_value(); }
 
     Bytes await_resume() {
-        if (left_ && result() == -ECANCELED) {
+        if (client_.left && result() == -ECANCELED) {
             return take_what_is_left();
         }
         Bytes bytes = take();
@@ -165,13 +187,14 @@ public:
 
 private:
     void describe(io_uring_sqe& entry) override {
-        ::io_uring_prep_recv(&entry, fd(), nullptr, 0, 0);
+        ::io_uring_prep_recv(&entry, client_.fd.get(), nullptr, 0, 0);
         entry.flags |= IOSQE_BUFFER_SELECT;
         entry.buf_group = BufferPool::group;
     }
 
     Queue<Submission>* queue_after(int& result, Queue<Submission>& line) noexcept override {
-        return result == -ENOBUFS ? &pool_.starved() : Submission::queue_after(result, line);
+        return result == -ENOBUFS ? &client_.reactor.pool().starved()
+                                  : Submission::queue_after(result, line);
     }
 
     /// What has come, the first time.
@@ -179,38 +202,37 @@ private:
         if (std::exchange(is_taken_, true) || !buffer()) {
             return {};
         }
-        return {pool_, *buffer(), static_cast<std::size_t>(std::max(result(), 0))};
+        return {client_.reactor.pool(), *buffer(), static_cast<std::size_t>(std::max(result(), 0))};
     }
 
     Bytes take_what_is_left() const;
 
-    BufferPool& pool_;
-    std::optional<std::size_t>& left_;
     bool is_taken_ = false;
 };
 
 /// Bytes that have come by now; at the end of them the end of the file, once.
 inline Bytes Read::take_what_is_left() const {
-    const std::size_t wanted = std::min(pool_.buffer_size(), *left_);
+    const std::size_t wanted = std::min(client_.reactor.pool().buffer_size(), *client_.left);
     auto memory = std::make_unique_for_overwrite<char[]>(wanted);
-    const ssize_t received = wanted > 0 ? ::recv(fd(), memory.get(), wanted, MSG_DONTWAIT) : 0;
+    const ssize_t received =
+        wanted > 0 ? ::recv(client_.fd.get(), memory.get(), wanted, MSG_DONTWAIT) : 0;
     if (received < 0 && errno != EAGAIN) {
         throw failed_call(errno, "read");
     }
     if (received <= 0) {
-        left_.reset();
+        client_.left.reset();
         return {};
     }
-    *left_ -= static_cast<std::size_t>(received);
+    *client_.left -= static_cast<std::size_t>(received);
     return {std::move(memory), static_cast<std::size_t>(received)};
 }
 
 /// What Socket::send() returns. Bytes on loan are sent if there is room for them at once. Or else
 /// they have to wait, and do so in memory of their own.
-class [[nodiscard]] Send : public Operation {
+class [[nodiscard]] Send : public Transfer {
 public:
-    Send(Reactor& reactor, Slot& slot, const Fd& client, Bytes& bytes, Timeout* timeout)
-        : Operation(reactor, slot, client, bytes.get(), timeout), bytes_(bytes) {}
+    Send(Connection& client, Bytes& bytes, Timeout* timeout)
+        : Transfer(client, bytes.get(), timeout), bytes_(bytes) {}
 
     std::size_t await_resume() const { return count("send"); }
 
@@ -219,7 +241,8 @@ private:
     // which ends the process.
     void describe(io_uring_sqe& entry) override {
         const int flags = MSG_NOSIGNAL | (bytes_.is_on_loan() ? MSG_DONTWAIT : 0);
-        ::io_uring_prep_send(&entry, fd(), bytes_.get().data(), bytes_.get().size(), flags);
+        ::io_uring_prep_send(&entry, client_.fd.get(), bytes_.get().data(), bytes_.get().size(),
+                             flags);
     }
 
     Queue<Submission>* queue_after(int& result, Queue<Submission>& line) noexcept override {

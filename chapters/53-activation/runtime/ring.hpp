@@ -44,6 +44,14 @@ protected:
                    : std::nullopt;
     }
 
+    /// The result as a number of bytes. Throws std::system_error when the operation has failed.
+    std::size_t count(const char* name) const {
+        if (result_ < 0) {
+            throw failed_call(-result_, name);
+        }
+        return static_cast<std::size_t>(result_);
+    }
+
     explicit Submission(std::span<const char> memory) : memory_(memory) {}
     ~Submission() = default;
 

@@ -40,7 +40,7 @@ private:
 /// What EventWatch::happened() returns.
 class [[nodiscard]] Happened : public Operation {
 public:
-    Happened(Reactor& reactor, Slot& slot, const Fd& event) : Operation(reactor, slot, event, {}) {}
+    Happened(Reactor& reactor, Slot& slot, const Fd& event) : Operation(reactor, slot, event) {}
 
     void await_resume() const { count("poll"); }
 
