@@ -1,5 +1,4 @@
-// Chapter 50: what a client's operations need of it lies in one struct, and one reference leads
-// there.
+// Chapter 50: a client's operations refer to its connection, and to nothing else.
 
 #include <signal.h>
 
