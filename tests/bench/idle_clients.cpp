@@ -115,7 +115,7 @@ cxxopts::Options describe_options() {
     cxxopts::Options options(
         "idle-clients",
         "What an echo costs a server beside idle clients.\n"
-        "A SERVER is a program, with arguments where they are quoted: \"build/bin/52-per-core "
+        "A SERVER is a program, with arguments where they are quoted: \"build/bin/53-per-core "
         "--workers 1\".\n");
     options.positional_help("SERVER...");
     options.add_options("servers")("servers", "", cxxopts::value<std::vector<std::string>>());

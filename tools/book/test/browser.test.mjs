@@ -229,7 +229,7 @@ test('any two chapters are compared in the page, and neighbours as on their own 
   const built = await page.$$eval('main .d, main .a', (rows) => rows.map((row) => row.className + row.textContent));
   assert.ok(built.length > 100);
   assert.deepEqual(made, built);
-  await page.goto(`${book.address}diff/index.html#52-per-core/02-robust`);
+  await page.goto(`${book.address}diff/index.html#53-per-core/02-robust`);
   await page.waitForSelector('#result .diff');
   assert.match(await page.textContent('#result .files'), /runtime\/worker\.hpp\s*gone/);
   assert.deepEqual(faults, []);

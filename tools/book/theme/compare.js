@@ -1,4 +1,4 @@
-// Compares any two chapters in the page, from their sources. The address names them: #01-iterative/52-per-core.
+// Compares any two chapters in the page, from their sources. The address names them: #01-iterative/53-per-core.
 
 import { compareChapters, renderComparison } from '../view/compare.mjs';
 import { escapeHtml } from '../view/html.mjs';

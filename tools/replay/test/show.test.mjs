@@ -41,7 +41,7 @@ test('a bad command line is refused, with what is wanted', async () => {
     assert.equal(status, 2, words.join(' '));
     assert.match(err, complaint);
   }
-  const { status, err } = await run('show.mjs', ['52-per-core']);
+  const { status, err } = await run('show.mjs', ['53-per-core']);
   assert.equal(status, 1);
   assert.match(err, /there is no recording of per-core/);
 });

@@ -1,0 +1,338 @@
+// Chapter 53: a ring, a listener and clients of its own for each core; one number is shared.
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "address.hpp"
+#include "check.hpp"
+#include "fd.hpp"
+#include "listener.hpp"
+#include "processors.hpp"
+#include "program.hpp"
+#include "runtime/bytes.hpp"
+#include "runtime/client_limit.hpp"
+#include "runtime/deadlines.hpp"
+#include "runtime/event.hpp"
+#include "runtime/reactor.hpp"
+#include "runtime/signals.hpp"
+#include "runtime/socket.hpp"
+#include "runtime/task.hpp"
+#include "runtime/task_group.hpp"
+#include "runtime/worker.hpp"
+
+constexpr std::chrono::milliseconds accept_pause{100};
+constexpr std::chrono::milliseconds limit_pause{100};
+constexpr std::chrono::milliseconds goodbye_pause{100};
+
+struct Client {
+    Fd fd;
+    Address address;
+};
+
+/// How long a client may keep the server waiting.
+struct Patience {
+    Timeout idle;                     ///< for its next byte
+    Timeout write;                    ///< for room for the next byte of its echo
+    Timeout goodbye;                  ///< for its next byte, when nobody wants it any more
+    std::chrono::milliseconds drain;  ///< for its end, after the signal
+};
+
+/// What each worker does with a listener of its own, until the event happens.
+using Work = std::function<void(Reactor&, Fd listener, const Event& end)>;
+
+std::vector<Fd> listen_for_all(const Options& options, int workers);
+Fd listen_beside(const Fd& first, int backlog);
+void run_workers(std::vector<Fd> listeners, int buffers, const Work& work);
+Task<> serve(Fd listener, const Event& end, Reactor& reactor, Patience& patience,
+             ClientLimit& limit);
+Task<> evict(TaskGroup& accepting, TaskGroup& clients, Reactor& reactor,
+             std::chrono::milliseconds time);
+Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, ClientLimit& limit,
+                      TaskGroup& clients, std::stop_token stop);
+Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor);
+void add_client(Client client, Permit permit, Reactor& reactor, Patience& patience,
+                TaskGroup& clients, std::stop_token stop);
+TaskGroup::Member serve_client(TaskGroup&, Client client, Permit permit, Reactor& reactor,
+                               Patience& patience, std::stop_token stop);
+Task<> echo(Socket& client, Patience& patience);
+Task<> lingering_close(Socket& client, Patience& patience);
+
+int main(int argc, char** argv) {
+    int idle_timeout = 60'000;
+    int write_timeout = 60'000;
+    int drain_timeout = 5'000;
+    int max_clients = 100'000;
+    int buffers = 64;
+    int workers = count_allowed_processors();
+    const Option idle =
+        number_option("idle-timeout", "MILLISECONDS", "how long a client may send nothing",
+                      idle_timeout, 1, 86'400'000);
+    const Option write =
+        number_option("write-timeout", "MILLISECONDS", "how long a client may take nothing",
+                      write_timeout, 1, 86'400'000);
+    const Option drain =
+        number_option("drain-timeout", "MILLISECONDS",
+                      "how long clients may take to finish after SIGTERM or SIGINT", drain_timeout,
+                      1, 86'400'000);
+    const Option most = number_option("max-clients", "COUNT", "clients that are served at a time",
+                                      max_clients, 1, 1'000'000);
+    const Option pool = number_option(
+        "buffers", "COUNT", "buffers of 64 KiB, for all clients of a worker", buffers, 1, 32'768);
+    const Option threads =
+        number_option("workers", "COUNT", "threads, each with a ring and a listener of its own",
+                      workers, 1, 1024);
+    const std::vector<Option> all{idle, write, drain, most, pool, threads};
+    return run_program(argc, argv, all, [&](const Options& options) {
+        ClientLimit limit(max_clients);
+        const Work work = [&](Reactor& reactor, Fd listener, const Event& end) {
+            Patience patience{Timeout(std::chrono::milliseconds{idle_timeout}),
+                              Timeout(std::chrono::milliseconds{write_timeout}),
+                              Timeout(goodbye_pause), std::chrono::milliseconds{drain_timeout}};
+            reactor.add(patience.idle);
+            reactor.add(patience.write);
+            reactor.add(patience.goodbye);
+            reactor.start(serve(std::move(listener), end, reactor, patience, limit));
+            reactor.run();
+        };
+        run_workers(listen_for_all(options, workers), buffers, work);
+    });
+}
+
+/// A listener for each worker. The kernel gives each new client to one of them.
+std::vector<Fd> listen_for_all(const Options& options, int workers) {
+    std::vector<Fd> listeners;
+    listeners.push_back(listen_on(options));
+    while (listeners.size() < static_cast<std::size_t>(workers)) {
+        listeners.push_back(listen_beside(listeners.front(), options.backlog));
+    }
+    return listeners;
+}
+
+/// One more listener where the first one listens.
+///
+/// The first one was bound without SO_REUSEPORT: so a port on which another server listens is an
+/// error as ever. From now on it shares its port with sockets of this user that want to share, too.
+Fd listen_beside(const Fd& first, int backlog) {
+    const auto enable = [](const Fd& socket, int level, int option) {
+        const int on = 1;
+        check(::setsockopt(socket.get(), level, option, &on, sizeof on), "setsockopt");
+    };
+    enable(first, SOL_SOCKET, SO_REUSEPORT);
+    Address address;
+    check(::getsockname(first.get(), address.get(), &address.length), "getsockname");
+    const AddressText where = to_text(address);
+    Fd listener{check(::socket(address.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP),
+                      "socket")};
+    enable(listener, SOL_SOCKET, SO_REUSEADDR);
+    enable(listener, SOL_SOCKET, SO_REUSEPORT);
+    enable(listener, IPPROTO_TCP, TCP_NODELAY);
+    enable(listener, SOL_SOCKET, SO_OOBINLINE);
+    check(::bind(listener.get(), address.get(), address.length), "bind", where);
+    check(::listen(listener.get(), backlog), "listen", where);
+    return listener;
+}
+
+/// Has a worker serve at each of the listeners, until a signal comes or one of them fails.
+void run_workers(std::vector<Fd> listeners, int buffers, const Work& work) {
+    const Fd signals = hold_signals({SIGTERM, SIGINT});  // Before there are threads.
+    const Event end;
+    const Event failed;
+    std::vector<Worker> workers;
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+        workers.emplace_back(static_cast<unsigned>(buffers), failed);
+    }
+    const HappensAtLast at_last(end);  // Or else workers that have started would go on.
+    announce(listeners.front());
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+        workers[i].start([&, i](Reactor& reactor) { work(reactor, std::move(listeners[i]), end); });
+    }
+    wait_for_signal(signals, failed);
+    release_signals({SIGTERM, SIGINT});  // A second one ends the process at once.
+    end.happen();
+    for (Worker& worker : workers) {
+        worker.wait();
+    }
+}
+
+/// Serves until the end, and then lets everybody finish.
+Task<> serve(Fd listener, const Event& end, Reactor& reactor, Patience& patience,
+             ClientLimit& limit) {
+    std::stop_source stop;
+    TaskGroup clients = reactor.group();
+    TaskGroup accepting = reactor.group();
+    accepting.start(
+        accept_clients(std::move(listener), reactor, patience, limit, clients, stop.get_token()));
+
+    EventWatch watch(reactor, end);
+    co_await watch.happened();
+
+    stop.request_stop();
+    TaskGroup deadline = reactor.group();
+    deadline.start(evict(accepting, clients, reactor, patience.drain));
+    co_await accepting.below(1);
+    co_await clients.below(1);
+}
+
+/// Ends all that has not finished when the time is over.
+Task<> evict(TaskGroup& accepting, TaskGroup& clients, Reactor& reactor,
+             std::chrono::milliseconds time) {
+    co_await reactor.sleep_for(time);
+    accepting.clear();
+    if (clients.size() > 0) {
+        report({"drain: ", std::to_string(clients.size()), " evicted"});
+        clients.clear();
+    }
+}
+
+/// Takes in clients, until it is stopped: as many as all workers together may have. Throws
+/// std::system_error when the listener itself is broken.
+Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, ClientLimit& limit,
+                      TaskGroup& clients, std::stop_token stop) {
+    Acceptor acceptor(reactor, std::move(listener));
+    const std::stop_callback at_stop(stop, [&acceptor] { acceptor.close_queue(); });
+    bool has_shortage = false;
+    while (true) {
+        try {
+            std::optional<Client> client = co_await accept_client(acceptor, reactor);
+            if (!client) {
+                co_return;
+            }
+            has_shortage = false;
+            while (!limit.take()) {  // The others wait in the accept queue.
+                co_await reactor.sleep_for(limit_pause);
+            }
+            add_client(std::move(*client), Permit(limit), reactor, patience, clients, stop);
+        } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
+            if (!std::exchange(has_shortage, true)) {
+                report({"accept, trying again: ", std::strerror(ENOMEM)});
+            }
+        }
+        if (has_shortage) {
+            co_await reactor.sleep_for(accept_pause);
+        }
+    }
+}
+
+/// Waits for the next client; nothing, when nobody is waiting and no more can come. Throws
+/// std::system_error only when the listener itself is broken.
+Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor) {
+    bool has_shortage = false;
+    while (true) {
+        Client client;
+        const int fd = co_await acceptor.accept(client.address);
+        if (fd >= 0) {
+            client.fd = Fd{fd};
+            co_return client;
+        }
+        switch (-fd) {
+            // Something has happened to this one connection on the network (accept(2), "Error
+            // handling"). The next client may be waiting already.
+            case ECONNABORTED:
+            case EPROTO:
+            case ENETDOWN:
+            case ENOPROTOOPT:
+            case EHOSTDOWN:
+            case ENONET:
+            case EHOSTUNREACH:
+            case EOPNOTSUPP:
+            case ENETUNREACH: break;
+
+            // No descriptor, no memory or no permission for one more client. accept() asks for
+            // them before it looks for a client, so it would fail at once, again and again: give
+            // others the time to end.
+            case EMFILE:
+            case ENFILE:
+            case ENOBUFS:
+            case ENOMEM:
+            case EPERM:
+                if (!std::exchange(has_shortage, true)) {
+                    report({"accept, trying again: ", std::strerror(-fd)});
+                }
+                co_await reactor.sleep_for(accept_pause);
+                break;
+
+            // The queue has been closed, and is empty.
+            case EAGAIN: co_return std::nullopt;
+
+            default: throw failed_call(-fd, "accept");
+        }
+    }
+}
+
+/// Takes a client in. Where that cannot be done, it is turned away and the others stay.
+void add_client(Client client, Permit permit, Reactor& reactor, Patience& patience,
+                TaskGroup& clients, std::stop_token stop) {
+    const Address address = client.address;
+    try {
+        serve_client(clients, std::move(client), std::move(permit), reactor, patience, stop);
+    } catch (const std::exception& error) {
+        report({"client ", to_text(address), " turned away: ", error.what()});
+    }
+}
+
+/// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
+TaskGroup::Member serve_client(TaskGroup&, Client client, Permit, Reactor& reactor,
+                               Patience& patience, std::stop_token stop) {
+    try {
+        Socket socket(reactor, std::move(client.fd));
+        const std::stop_callback at_stop(stop, [&socket] { socket.end_input(); });
+        co_await echo(socket, patience);
+        if (stop.stop_requested()) {
+            co_await lingering_close(socket, patience);
+        }
+    } catch (const std::exception& error) {
+        report({"client ", to_text(client.address), ": ", error.what()});
+    }
+}
+
+/// Sends back everything that the client sends, until it closes its sending side.
+Task<> echo(Socket& client, Patience& patience) {
+    while (true) {
+        Bytes unsent = co_await client.read(&patience.idle);
+        if (unsent.empty()) {
+            co_return;  // End of file: the client has closed its sending side.
+        }
+        while (!unsent.empty()) {
+            const std::size_t sent = co_await client.send(unsent, &patience.write);
+            unsent.drop(sent);
+        }
+    }
+}
+
+/// A lingering close: the client may be sending still, and close() with bytes unread would be a
+/// reset, which takes with it what is on its way to the client. So the client goes first, or is
+/// silent and its kernel has everything.
+Task<> lingering_close(Socket& client, Patience& patience) {
+    client.end_output();
+    while (true) {
+        try {
+            const Bytes unwanted = co_await client.read(&patience.goodbye);
+            if (unwanted.empty()) {
+                co_return;
+            }
+        } catch (const std::system_error& error) {
+            if (error.code() != std::errc::timed_out) {
+                throw;
+            }
+            if (client.unacknowledged() == 0) {
+                co_return;
+            }
+        }
+    }
+}
