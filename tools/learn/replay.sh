@@ -10,12 +10,15 @@
 #   --frame K        print this frame alone; of two chapters, the moment in which the later one is at it
 #   --record         record the session anew on this machine, and play that. Where that is not possible (ptrace, ss, and
 #                    tcpdump with the right to capture are needed), it says what is missing and plays what is there
-#   --session NAME   record this one: one (a client), two (one of them silent, the default), or reset (it ends with a reset)
+#   --session NAME   record this one: one (a client), two (one of them silent), reset (it ends with a reset), or, from
+#                    chapter 55 on, upgrade (SIGHUP between two clients). Without it: upgrade where a server can have
+#                    it, and two elsewhere
 #   --plain          as text without colours
 #
 #   ./learn replay 13
 #   ./learn replay 11 13      poll beside epoll
 #   ./learn replay 13 --frame 23
+#   ./learn replay 56 57      an upgrade: what becomes of a client that has been there before
 #   sudo ./learn replay 3 --record
 #   sudo ./learn replay 21 22 --record --session reset
 

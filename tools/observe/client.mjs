@@ -37,6 +37,16 @@ export class Client {
     return this.#socket.readyState === 'open';
   }
 
+  /** Whether the end of the file has been found. */
+  get isAtEnd() {
+    return this.#socket.readableEnded;
+  }
+
+  /** From now on it closes as soon as it finds the end of the file. */
+  closeAtEnd() {
+    this.#socket.on('end', () => this.#socket.destroy());
+  }
+
   /** Gives up: nothing is waited for any more. */
   abandon() {
     this.#socket.destroy();

@@ -1,5 +1,6 @@
 // Writes a system call, a signal or an end as one line of a trace.
 
+import { constants } from 'node:os';
 import { describePid, isThread } from './roles.mjs';
 import { splitArguments } from './strace-lines.mjs';
 import { countGivenArguments, isBirth, knowsAllArguments } from './syscalls.mjs';
@@ -92,7 +93,19 @@ function shortenArguments({ name, args }, roles) {
   return (shorten ? shorten(parts, roles) : parts).map((part) => hideAddresses(shortenSocketAddress(part)));
 }
 
+// What signalfd(2) gives to read, as bytes: the number of the signal comes first, and the sender's, which differs from run to run, later.
+const signalBytes = /^"\\([0-7]+)\\0\\0\\0\\0\\0\\0\\0/;
+const signalSize = '128';
+
+function shortenSignal(data) {
+  const [, digits] = signalBytes.exec(data);
+  const number = Number.parseInt(digits, 8);
+  return `{ssi_signo=${Object.keys(constants.signals).find((name) => constants.signals[name] === number) ?? number}, …}`;
+}
+
 const shorteners = {
+  read: ([fd, data, size]) => [fd, size === signalSize && signalBytes.test(data) ? shortenSignal(data) : data, size],
+  getsockopt: ([fd, level, option, value, size]) => [fd, level, option, value.startsWith('"') ? '{…}' : value, size], // as TCP_INFO
   rt_sigaction: ([signal, action, , ...rest]) => [signal, shortenAction(action), ...rest.length ? ['NULL'] : []],
   execve: ([path, argv]) => [shortenPath(path), argv.replace(/^\["[^"]*\//, '["…/'), '…'],
   execveat: ([directory, path, ...rest]) => [directory, shortenPath(path), ...rest.slice(-1)],

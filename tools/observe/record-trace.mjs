@@ -3,23 +3,49 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { listChapters, withoutNumber } from '../chapters.mjs';
+import { readChoice } from './command-line.mjs';
 import { resolveInterruptions } from './interruptions.mjs';
-import { Problem, Unavailable } from './problem.mjs';
+import { Problem, Unavailable, UsageProblem } from './problem.mjs';
 import { readProc } from './proc.mjs';
 import { QuietWatcher } from './quiet.mjs';
 import { startServer } from './run-server.mjs';
 import { selectItems } from './selection.mjs';
-import { runOneClient, runResettingClient, runTwoClients } from './session.mjs';
+import { runOneClient, runResettingClient, runTwoClients, runUpgrade } from './session.mjs';
 import { joinCalls, parseStrace } from './strace-lines.mjs';
 import { tellStory } from './story.mjs';
 import { tracedCalls } from './syscalls.mjs';
 
-/** The sessions that can be traced: their names to [what they are called, what runs them]. */
-export const traceSessions = {
+/** The sessions that each server can have: their names to [what they are called, what runs them]. */
+export const commonSessions = {
   one: ['one client', runOneClient], two: ['two clients', runTwoClients], reset: ['a client that resets', runResettingClient],
 };
+
+/** The sessions that can be traced. The third word is the chapter, without its number, from which on servers can have it. */
+export const traceSessions = { ...commonSessions, upgrade: ['an upgrade', runUpgrade, 'successor'] };
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Throws UsageProblem where the chapter `name` (13-epoll) cannot have the session. What is no chapter's name may be a server that can. */
+export function demandSession(session, name) {
+  const [words, , first] = traceSessions[session];
+  if (first === undefined) return;
+  const chapters = listChapters(root);
+  const [at, from] = [chapters.indexOf(name), chapters.findIndex((chapter) => withoutNumber(chapter) === first)];
+  if (at === -1 || at >= from) return;
+  throw new UsageProblem(`--session ${session} is ${words}, which servers can from ${chapters[from]} on: ${name} starts no next version of itself`);
+}
+
+/** The session that --session names, for the chapter `name`. Throws UsageProblem. */
+export function readSession(values, name, fallback = 'one') {
+  const session = readChoice(values, 'session', [fallback, ...Object.keys(traceSessions).filter((key) => key !== fallback)]);
+  demandSession(session, name);
+  return session;
+}
+
 const spinningLead = 50; // ms: see step() below
 
 /**

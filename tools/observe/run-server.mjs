@@ -60,6 +60,13 @@ class Server {
     return this.#process.pid;
   }
 
+  /** Sends a signal to the server itself, and not to what stands in front of it. Throws Problem where it has ended. */
+  signal(name) {
+    const pid = this.#isWrapped ? listGroup(this.group).find(({ parent }) => parent === this.group)?.pid : this.group;
+    if (pid === undefined) throw new Problem(`the server has ended before ${name} was sent to it`);
+    sendSignal(pid, name);
+  }
+
   async becomeReady() {
     // Under strace an interpreter takes its time to start, however short the learner's patience is.
     const limit = Math.max(patience, 15_000);

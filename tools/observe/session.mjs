@@ -12,7 +12,7 @@ const silence = 1000; // ms that a server must be quiet before a client's echo c
  *
  * Each step goes through `step(title, act, progress)`, which runs `act` and waits until all has come to
  * rest; `progress` says what the connection has come to by then: {bytes, ended}, where the bytes
- * have gone each way.
+ * have gone each way; or {actor} where it is no client that acts.
  */
 export async function runOneClient({ scope, server, step }) {
   const client = await exchangeGreeting(scope, server, step);
@@ -62,6 +62,45 @@ export async function runTwoClients({ scope, server, step, waitForQuiet }) {
     await second.receive(greeting);
   });
   await closeInTwoSteps(second, 'the second client', step);
+}
+
+/**
+ * An upgrade: the first client has an echo, the server gets SIGHUP and starts its next version, which serves the second client. Then the first
+ * one wants another echo: it has its connection still, or has found the end of the file, has closed, and connects again. Steps as above;
+ * `server.signal(name)` sends a signal to the server.
+ */
+export async function runUpgrade({ scope, server, step, waitForQuiet }) {
+  let first = new Client(scope, 'the first client');
+  const second = new Client(scope, 'the second client');
+  const exchange = (client) => async (notes) => {
+    notes.isEcho = true;
+    client.send(greeting);
+    await client.receive(greeting);
+  };
+  await step('the first client connects', () => first.connect(server));
+  await step(`the first client sends ${greetingInWords} and receives its echo`, exchange(first));
+  await step('the operator sends SIGHUP to the server, and a client that finds the end of the file closes', async () => {
+    first.closeAtEnd();
+    server.signal('SIGHUP');
+    await waitForQuiet(silence);
+  }, { actor: 'operator' });
+  await step('the second client connects', () => second.connect(server));
+  await step(`the second client sends ${greetingInWords} and receives its echo`, exchange(second));
+  if (first.isAtEnd) {
+    first = new Client(scope, 'the first client');
+    await step(`the first client connects again, sends ${greetingInWords} and receives its echo`, async (notes) => {
+      await first.connect(server);
+      await exchange(first)(notes);
+    });
+  } else {
+    await step(`the first client sends ${greetingInWords} again and receives its echo`, async (notes) => {
+      notes.isEcho = true;
+      first.send(greeting);
+      await first.receive(greeting.repeat(2));
+    });
+  }
+  await step('the first client closes', () => first.close());
+  await step('the second client closes', () => second.close());
 }
 
 async function closeInTwoSteps(client, name, step) {

@@ -2,20 +2,20 @@
 // Shows the system calls of a chapter's server in a short session, as strace sees them.
 
 import { makePainter, styleOfRole } from './colour.mjs';
-import { readChoice, readCommandLine, splitAtDashes } from './command-line.mjs';
+import { readCommandLine, splitAtDashes } from './command-line.mjs';
 import { closeBracket } from './describe-calls.mjs';
 import { runTool } from './program.mjs';
-import { demandStrace, recordTrace, traceSessions } from './record-trace.mjs';
+import { demandStrace, readSession, recordTrace, traceSessions } from './record-trace.mjs';
 import { compressRoles } from './roles.mjs';
 import { demandExecutable } from './run-server.mjs';
 
-const usage = 'trace NAME EXECUTABLE [--plain] [--session one|two|reset] [-- SERVER-OPTION...]';
+const usage = 'trace NAME EXECUTABLE [--plain] [--session one|two|reset|upgrade] [-- SERVER-OPTION...]';
 const fewTurns = 20; // up to here a count is exact in every run; a loop that spins comes by thousands
 
 runTool('trace', usage, async (scope) => {
   const [words, serverOptions] = splitAtDashes(process.argv.slice(2));
   const options = readCommandLine(words, { plain: { type: 'boolean' }, session: { type: 'string' } });
-  const session = readChoice(options, 'session', Object.keys(traceSessions));
+  const session = readSession(options, options.name);
   demandExecutable(options.executable);
   demandStrace();
   const { story, problem } = await recordTrace(scope, options.executable, { session, serverOptions });

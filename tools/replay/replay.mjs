@@ -6,11 +6,13 @@ import { parseArgs } from 'node:util';
 import { listChapters, withoutNumber } from '../chapters.mjs';
 import { Problem, Unavailable, UsageProblem } from '../observe/problem.mjs';
 import { runTool, Scope } from '../observe/program.mjs';
+import { traceSessions } from '../observe/record-trace.mjs';
 import { comparePictures, drawFrame, listPictures, savePicture } from './lib/draw.mjs';
 import { drawBoxes } from './lib/draw-boxes.mjs';
 import { findViolations } from './lib/laws.mjs';
 import { build, recordChapter } from './lib/make.mjs';
 import { printPage } from './lib/page.mjs';
+import { planOf } from './lib/plans.mjs';
 import { compare, compareCode, folder, listRecordings, loadRecording, saveRecording } from './lib/recording.mjs';
 
 const usage = `tools/replay/replay record [CHAPTER...]            record, and write what has changed to ${folder}
@@ -26,7 +28,7 @@ CHAPTER is a number or a name (3, fork, 03-fork); all that have a recording when
   --no-build      take the programs in build-replay/bin as they are
   --write         svg: keep the picture
   --boxes         svg: who sleeps where, and who has what open
-  --session NAME  record: one, two (the default) or reset`;
+  --session NAME  record: one, two, reset or upgrade (from 55-successor on); else that which lib/plans.mjs has for the chapter`;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const atOnce = 2; // recordings: each of them mostly waits
@@ -42,7 +44,7 @@ function readWords() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { 'no-run': { type: 'boolean' }, 'no-build': { type: 'boolean' }, write: { type: 'boolean' }, boxes: { type: 'boolean', default: false }, session: { type: 'string', default: 'two' } },
+      options: { 'no-run': { type: 'boolean' }, 'no-build': { type: 'boolean' }, write: { type: 'boolean' }, boxes: { type: 'boolean', default: false }, session: { type: 'string' } },
     });
   } catch (error) {
     throw new UsageProblem(error.message.split('. ')[0]);
@@ -65,7 +67,7 @@ function findChapters(words, fallback) {
 async function findDifference(chapter, old) {
   const scope = new Scope();
   try {
-    const fresh = await recordChapter(scope, root, chapter, { session: old.session });
+    const fresh = await recordChapter(scope, root, chapter, { session: old.session, serverOptions: old.options ?? [] });
     demandLaws(fresh);
     return compare(old, fresh);
   } catch (error) {
@@ -104,7 +106,9 @@ async function forEach(chapters, work) {
 
 async function recordAll(words, values) {
   const chapters = findChapters(words, listRecordings(root));
-  if (!['one', 'two', 'reset'].includes(values.session)) throw new UsageProblem(`--session wants one, two or reset, not '${values.session}'`);
+  const sessions = Object.keys(traceSessions);
+  if (values.session !== undefined && !sessions.includes(values.session)) throw new UsageProblem(`--session wants ${sessions.join(' or ')}, not '${values.session}'`);
+  for (const chapter of chapters) planOf(chapter, values.session); // before the first is recorded
   if (!values['no-build']) build(root, chapters);
   const failures = await forEach(chapters, async (chapter, scope) => {
     const recording = await recordChapter(scope, root, chapter, { session: values.session });
@@ -196,7 +200,7 @@ function page(words) {
 
 function list() {
   for (const name of listRecordings(root)) {
-    const { frames, title } = loadRecording(root, name);
-    process.stdout.write(`${name}: ${title}, ${frames.length} frames\n`);
+    const { frames, title, options = [] } = loadRecording(root, name);
+    process.stdout.write(`${name}: ${title}, ${frames.length} frames${options.length > 0 ? `, ${options.join(' ')}` : ''}\n`);
   }
 }

@@ -6,13 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withoutNumber } from '../chapters.mjs';
 import { isCapable, makePainter } from '../observe/colour.mjs';
-import { readChoice } from '../observe/command-line.mjs';
 import { Problem, Unavailable, UsageProblem } from '../observe/problem.mjs';
 import { runTool, Scope } from '../observe/program.mjs';
+import { readSession } from '../observe/record-trace.mjs';
 import { Screen } from '../observe/screen.mjs';
 import { gap, legend, printFrame, putBeside } from './lib/print.mjs';
 import { listRecordings, loadRecording } from './lib/recording.mjs';
 import { recordChapter } from './lib/make.mjs';
+import { planOf } from './lib/plans.mjs';
 import { alignFrames, findMoment } from './player/timeline.mjs';
 import { askAhead } from './player/predict.mjs';
 
@@ -25,7 +26,7 @@ runTool('replay', usage, async (scope) => {
   const recordings = [];
   for (const chapter of chapters) recordings.push(await findRecording(chapter, values));
   if (recordings.length === 2 && recordings[0].session !== recordings[1].session) {
-    throw new Problem(`the sessions differ: ${recordings.map(({ chapter, title }) => `${chapter} has ${title}`).join(', ')}; two chapters are compared in the same one`);
+    throw new Problem(`the sessions differ: ${recordings.map(({ chapter, title }) => `${chapter} has ${title}`).join(', ')}; two chapters are compared in the same one: ./learn replay ${chapters.join(' ')} --record records both anew`);
   }
   const moments = alignFrames(recordings);
   const wantedFrame = readFrame(values.frame, recordings.at(-1).frames.length);
@@ -52,8 +53,17 @@ function readWords(words) {
   const { values, positionals: chapters } = parsed;
   if (chapters.length === 0 || chapters.length > 2) throw new UsageProblem('one chapter is wanted, or two');
   if (values.session !== undefined && !values.record) throw new UsageProblem('--session is for --record: what is there is one session');
-  readChoice(values, 'session', ['two', 'one', 'reset']);
+  for (const chapter of chapters) {
+    if (values.session !== undefined) readSession(values, chapter, 'two');
+  }
+  // Two are compared in the same session: where the chapters' own differ, in that which every server can have.
+  if (values.record && values.session === undefined && chapters.length === 2) values.session = shareSession(chapters);
   return { values, chapters };
+}
+
+function shareSession(chapters) {
+  const [first, second] = chapters.map((chapter) => planOf(chapter).session);
+  return first === second ? first : 'two';
 }
 
 function readFrame(text, count) {

@@ -9,7 +9,7 @@ import { nameOf } from '../../loop/journal.mjs';
 import { escapeHtml } from '../view/html.mjs';
 import { linkBetween } from './site.mjs';
 
-/** A list of two recordings is long: one that makes a page heavier than this is left out. */
+/** A list of two recordings is long: one that makes a page heavier than this is shortened, or left out. */
 const mostOfList = 185_000; // bytes: with scripts and stylesheet it is below 300 kB
 
 /** The recordings, docs/replay/NAME.json, in the order of their chapters: {name, path, recording, chapter, before}. */
@@ -69,8 +69,9 @@ export function renderReplay(book, replay) {
 
 function renderList(book, sides, titles) {
   if (!book.renderFrames) return '<p>This book was built without its player.</p>';
-  for (const shown of [sides, sides.slice(-1)]) {
-    const html = book.renderFrames(shown.map(({ recording }) => recording), titles.slice(-shown.length), { folded: true }).replaceAll(' v-pre', '');
+  const own = sides.slice(-1);
+  for (const [shown, terse] of [[sides, false], [own, false], [own, true]]) {
+    const html = book.renderFrames(shown.map(({ recording }) => recording), titles.slice(-shown.length), { folded: true, terse }).replaceAll(' v-pre', '');
     if (html.length <= mostOfList) return `<div class=replay>${html}</div>`;
   }
   return '';

@@ -236,6 +236,19 @@ test('any two chapters are compared in the page, and neighbours as on their own 
   await context.close();
 });
 
+test('an upgrade beside the one before: each side keeps to its room, on any screen, and it is said how the servers were started', async () => {
+  for (const width of [1700, 1440, 1300, 1150]) {
+    const { page, context, faults } = await book.open('replay/overlap.html#frame-96', { viewport: { width, height: 900 } });
+    await page.locator('.replay-bar').waitFor();
+    assert.deepEqual(await page.locator('.replay-start').allTextContents(), ['56-handover', '57-overlap'].map((name) => `${name}: The server was started with --workers 1 --upgrade-timeout 600000.`));
+    const outside = await page.evaluate(() => [...document.querySelectorAll('.replay-side')].flatMap((side) => [...side.querySelectorAll('table')]
+      .filter((table) => table.getBoundingClientRect().right > side.getBoundingClientRect().right + 1).map((table) => table.caption.textContent)));
+    assert.deepEqual(outside, [], `${width} pixels`);
+    assert.deepEqual(faults, []);
+    await context.close();
+  }
+});
+
 test('a recording is stepped through by buttons, keys and links, to the end that was recorded; what comes next is hidden until it is chosen', async () => {
   const { frames } = JSON.parse(readFileSync(join(root, 'docs/replay/epoll.json'), 'utf8'));
   const { page, context, faults } = await book.open('replay/epoll.html#frame-22');

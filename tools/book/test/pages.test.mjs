@@ -48,6 +48,15 @@ test('a page weighs less than 300 kB, uncompressed, with its scripts and its sty
   assert.ok(compressed < 60_000, `${compressed} bytes`);
 });
 
+test('each recording can be read without a script: all its frames are in its page, and how its server was started', () => {
+  for (const path of book.project.listFiles('docs/replay', /\.json$/)) {
+    const { chapter, frames, options = [] } = JSON.parse(book.project.readText(path));
+    const html = readPage(`replay/${chapter}.html`);
+    for (const number of frames.keys()) assert.ok(html.includes(`<li id="frame-${number}">`), `${chapter}, frame ${number}`);
+    assert.ok(html.includes(options.length === 0 ? '' : `The server was started with ${options.join(' ')}.`), chapter);
+  }
+});
+
 test('the diffs of a text have every row that its fences have', () => {
   for (const page of book.documents.filter(({ chapter }) => chapter)) {
     const rows = page.document.fences.filter(({ language }) => language === 'diff')

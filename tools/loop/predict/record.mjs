@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { captureSessions, demandTcpdump, recordPackets } from '../../observe/record-packets.mjs';
-import { demandStrace, recordTrace, traceSessions } from '../../observe/record-trace.mjs';
+import { commonSessions, demandStrace, recordTrace } from '../../observe/record-trace.mjs';
 import { showPackets, showTrace } from './evidence.mjs';
 import { makePacketQuestions } from './packet-questions.mjs';
 import { makeTraceQuestions } from './trace-questions.mjs';
@@ -11,7 +11,7 @@ import { makeTraceQuestions } from './trace-questions.mjs';
 /** The two ways to look at a session. `record` gives what `makeQuestions` compares; both throw Problem. */
 export const viewpoints = {
   trace: {
-    name: 'trace', what: 'system calls', seen: 'the trace', command: 'trace', sessions: Object.keys(traceSessions), group: 'trace',
+    name: 'trace', what: 'system calls', seen: 'the trace', command: 'trace', sessions: Object.keys(commonSessions), group: 'trace',
     demand: () => demandStrace(),
     record: async (...words) => demandEnd(await recordTrace(...words), 'story'),
     makeQuestions: makeTraceQuestions, show: showTrace,

@@ -226,6 +226,11 @@ const optionNames = {
 };
 const optionName = (number, { numbers }) => optionNames[Number(numbers[1])]?.[Number(number)] ?? int(number);
 const optionValue = async (number, { numbers, memory }) => (numbers[4] === 4n ? `[${(await memory.bytes(number, 4)).readInt32LE(0)}]` : hex(number));
+const optionOut = async (number, { numbers, memory, hasResult }) => {
+  if (!hasResult) return hex(number);
+  const length = await memory.uint32(numbers[4]);
+  return length === 4 ? `[${(await memory.bytes(number, 4)).readInt32LE(0)}]` : quote(await memory.bytes(number, shorter(length)));
+};
 const fcntlCommands = [['F_DUPFD', 0], ['F_GETFD', 1], ['F_SETFD', 2], ['F_GETFL', 3], ['F_SETFL', 4], ['F_SETOWN', 8], ['F_GETOWN', 9],
   ['F_SETSIG', 10], ['F_SETOWN_EX', 15], ['F_DUPFD_CLOEXEC', 1030], ['F_ADD_SEALS', 1033]];
 const fcntlValue = (number, { numbers }) => {
@@ -280,7 +285,7 @@ const forms = {
   getpeername: [int, addressOut(2), lengthOut],
   shutdown: [int, shutdownHow],
   setsockopt: [int, levels, optionName, optionValue, size],
-  getsockopt: [int, levels, optionName, address, address],
+  getsockopt: [int, levels, optionName, optionOut, lengthOut],
   sendto: [int, bytesIn(2), size, messageFlags, address, int],
   recvfrom: [int, bytesOut, size, messageFlags, address, address],
   sendmsg: [int, address, messageFlags],

@@ -10,6 +10,7 @@ const padding = 10;
 const gap = 18; // between boxes that stand one above the other
 const lane = 90; // between the processes and their clients
 const margin = 8;
+const longestCall = 48; // characters: of a longer one only the name is shown
 
 const widthOf = (texts) => Math.ceil(Math.max(...texts.map((text) => text.length)) * advance + 2 * padding);
 
@@ -64,7 +65,7 @@ function listProcesses({ actors, sockets }) {
   return names.map((name) => {
     const threads = actors.filter((actor) => actor.process === name);
     const waits = threads.map(({ role, state, in: call }) => ({
-      text: `${threads.length > 1 ? `${role === name ? 'first thread' : role}: ` : ''}${state}${call === null ? '' : ` in ${calm(call)}`}`,
+      text: `${threads.length > 1 ? `${role === name ? 'first thread' : role}: ` : ''}${state}${call === null ? '' : ` in ${shorten(calm(call))}`}`,
     }));
     const descriptors = threads.flatMap((thread) => thread.descriptors ?? []).map(({ number, what }, index) => {
       const client = /^connection with (.*)$/.exec(what)?.[1] ?? null;
@@ -75,5 +76,6 @@ function listProcesses({ actors, sockets }) {
   });
 }
 
+const shorten = (call) => (call.length <= longestCall ? call : call.replace(/\(.*$/, '(…)'));
 const box = (x, y, width, height, radius) => `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="${radius}" fill="currentColor" fill-opacity="0.06" stroke="currentColor"/>`;
 const text = (x, y, words, more = '') => `<text x="${x}" y="${y}" xml:space="preserve"${more === '' ? '' : ` ${more}`}>${escape(words)}</text>`;

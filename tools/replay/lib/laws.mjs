@@ -1,5 +1,6 @@
 // What must hold in each frame of a recording, whatever the server: laws of the kernel, of TCP and of the recording's own form.
 
+import { isOutside } from '../player/describe.mjs';
 import { findLine } from './recording.mjs';
 
 /** Checks all laws: [{law, frame (its number), text}], empty where all hold. */
@@ -52,21 +53,24 @@ function countTaken(frames, at, measure) {
 }
 
 function wasAsleepIn(frames, at, role) {
-  const last = frames.slice(0, at + 1).findLast(({ event }) => event.actor === role && event.kind !== 'client');
+  const last = frames.slice(0, at + 1).findLast(({ event }) => event.actor === role && !isOutside(event));
   return last?.event.kind === 'sleep' ? last.event.call?.name : null;
 }
 
-/** Completions that have been seen up to a frame, each once: [{ring, number, operation, result, fd}]. */
+const processOf = ({ of = 'server' }) => of; // of a ring
+
+/** Completions that have been seen up to a frame, each once: [{process, number, operation, result, entry}]. */
 function listCompletions(frames, at) {
   const entries = new Map();
   const seen = new Map();
   for (const frame of frames.slice(0, at + 1)) {
     for (const ring of frame.rings) {
-      for (const entry of [...ring.submission, ...ring.inFlight]) entries.set(`${ring.fd} ${entry.number}`, { ...entry, frame });
+      const process = processOf(ring);
+      for (const entry of [...ring.submission, ...ring.inFlight]) entries.set(`${process} ${ring.fd} ${entry.number}`, { ...entry, frame });
       for (const completion of ring.completion) {
-        const key = `${ring.fd} ${completion.number}`;
+        const key = `${process} ${ring.fd} ${completion.number}`;
         // A multishot operation completes again and again; its results tell them apart well enough here.
-        seen.set(completion.more ? `${key} ${completion.result}` : key, { ...completion, ring: ring.fd, entry: entries.get(key) });
+        seen.set(completion.more ? `${key} ${completion.result}` : key, { ...completion, process, entry: entries.get(key) });
       }
     }
   }
@@ -159,8 +163,8 @@ export const laws = {
       const come = followPackets(frames, at);
       const taken = countTaken(frames, at, measure);
       const ended = new Set();
-      for (const { operation, result, entry } of listCompletions(frames, at)) {
-        const client = clientOf(whatIs(entry?.frame, 'server', entry?.fd));
+      for (const { process, operation, result, entry } of listCompletions(frames, at)) {
+        const client = clientOf(whatIs(entry?.frame, process, entry?.fd));
         if (!/^(RECV|READ)/.test(operation ?? '') || client === null || result < 0 || (result === 0 && ended.has(client))) continue;
         if (result === 0) ended.add(client);
         taken.set(client, (taken.get(client) ?? 0) + (result === 0 ? 1 : result));
@@ -261,7 +265,7 @@ export const laws = {
         for (const stage of order) {
           for (const { number, more } of ring[stage]) {
             if (number === null) continue;
-            const key = `${ring.fd} ${number}`;
+            const key = `${processOf(ring)} ${ring.fd} ${number}`;
             if (here.has(key) && here.get(key) !== stage && !more) complain(at, `the entry ${number} is in two places: ${here.get(key)} and ${stage}`);
             here.set(key, more ? 'inFlight' : stage);
             const before = order.indexOf(stages.get(key) ?? 'submission');
@@ -287,7 +291,7 @@ export const laws = {
         if (teller === undefined) complain(at, `${role} is there, and no call has made it`);
         known.add(role);
       }
-      if (event.actor !== 'client' && !known.has(event.actor)) complain(at, `${event.actor} acts, and no call has made it`);
+      if (!isOutside(event) && !known.has(event.actor)) complain(at, `${event.actor} acts, and no call has made it`);
     });
   },
 
@@ -295,7 +299,7 @@ export const laws = {
   'a sleeper wakes first'({ frames }, complain) {
     const asleep = new Map();
     frames.forEach(({ event }, at) => {
-      if (event.actor === 'client') return;
+      if (isOutside(event)) return;
       const inCall = asleep.get(event.actor);
       asleep.delete(event.actor);
       if (inCall !== undefined && event.kind !== 'end' && !(event.kind === 'call' && event.call?.name === inCall) && event.kind !== 'signal') {
@@ -332,7 +336,7 @@ function isOpenedBy(frames, at, process, number) {
   const opens = (call, result) => (opening.has(call?.name) && result === number) || (call?.name === 'fcntl' && /DUPFD/.test(call.args[1]) && result === number)
     || (openingPairs.has(call?.name) && call.args.join(' ').match(/\d+/g)?.includes(`${number}`));
   if (isOwn(frames[at], event.actor) && opens(event.call, returned(event))) return true;
-  if (listCompletions(frames, at).some(({ operation, result }) => operation === 'ACCEPT' && result === number)) return true;
+  if (listCompletions(frames, at).some((completion) => completion.process === process && completion.operation === 'ACCEPT' && completion.result === number)) return true;
   // The kernel has done it, and the caller is only to be told.
   return frames[at].actors.some((actor) => actor.state === 'ready' && actor.process === process && (() => {
     const next = nextReturn(frames, at, actor.role);

@@ -1,7 +1,7 @@
 // Prints a frame for a terminal.
 
 import { cutLine } from '../../observe/screen.mjs';
-import { describeFrame, signOf } from '../player/describe.mjs';
+import { describeFrame, describeStart, signOf } from '../player/describe.mjs';
 
 const codeAround = 3; // lines of code above and below the one where the actor stands
 const styles = { new: 'green', changed: 'yellow', gone: 'faint' };
@@ -12,6 +12,7 @@ export function printFrame(recording, at, { heading, width = 100, paint }) {
   const { step, event, code, sections } = describeFrame(recording, at);
   const lines = [
     paint('bold', heading),
+    ...describeStart(recording).map((words) => paint('faint', words)),
     paint('faint', `step: ${step}`),
     `${paint('cyan', event.actor)}  ${event.text}${paint('faint', event.words === '' ? '' : `   (${event.words})`)}`,
     ...(code === null ? [] : ['', ...printCode(code, paint)]),

@@ -26,17 +26,24 @@ import { Tracer } from './tracer.mjs';
 const stableLooks = 3; // how often a sleeping thread is found unchanged before it counts as asleep
 const lookInterval = 3; // ms between them
 const mostTurns = 400; // moments in a step: beyond, a server repeats itself for ever
+// What a program calls when it has read its options, and has all its libraries.
+const firstCalls = new Set(['socket', 'getsockopt']);
 const enterRegisteredRing = 16n; // IORING_ENTER_REGISTERED_RING
 const spinningTurns = 3; // of a server that finds nothing to do and does not sleep, so many rounds are kept
 
+/** The kernel has given a client to another thread than the one that was wanted. */
+export class OtherChoice extends Problem {}
+
 /**
  * Records `session` (see observe/record-trace.mjs) with the server of the chapter `name` (03-fork): a recording as recording.mjs describes
- * it. `tracer` and `executable` are programs; where `packets` is false, none are captured and their fields are empty.
+ * it. `tracer` and `executable` are programs; where `packets` is false, none are captured and their fields are empty. `accepting`, or null, says
+ * of each client in its turn which of the server's threads is to accept it, 1 being the first that was made: throws OtherChoice where
+ * another one does.
  */
-export async function record(scope, { root, name, tracer, executable, session = 'two', serverOptions = [], packets = true }) {
-  const recorder = new Recorder(scope, { root, name });
+export async function record(scope, { root, name, tracer, executable, session = 'two', serverOptions = [], accepting = null, packets = true }) {
+  const recorder = new Recorder(scope, { root, name, accepting });
   await recorder.run({ tracer, executable, session, serverOptions, packets });
-  return tellRecording({ ...recorder.material, session });
+  return tellRecording({ ...recorder.material, session, serverOptions, accepting });
 }
 
 class Recorder {
@@ -54,14 +61,16 @@ class Recorder {
   #observer = new Observer();
   #packets = null;
   #coroutines = new Coroutines();
-  #watchesCoroutines = false;
+  #watched = new Set(); // processes of which coroutines are told
+  #accepting;
   #rings = [];
   #mappings = new Set();
   #wake = () => {};
   #quietWaiters = [];
   #news = 0; // counts what the tracer has told
 
-  constructor(scope, { root, name }) {
+  constructor(scope, { root, name, accepting }) {
+    this.#accepting = accepting;
     this.#scope = scope;
     this.#root = root;
     this.#name = name;
@@ -83,7 +92,10 @@ class Recorder {
     if (port === undefined) throw new Problem(`the server should say 'listening on ADDRESS:PORT', and said '${line}'`);
     if (packets) this.#packets = await PacketRecorder.start(this.#scope, Number(port));
     await traceSessions[session][1]({
-      scope: this.#scope, server: { host, port: Number(port) }, step: (title, act) => this.#step(title, act), waitForQuiet: () => this.#waitForQuiet(),
+      scope: this.#scope,
+      server: { host, port: Number(port), signal: (signal) => process.kill(this.#order[0], signal) },
+      step: (title, act, progress) => this.#step(title, act, progress?.actor),
+      waitForQuiet: () => this.#waitForQuiet(),
     });
     await this.#tracer.stop();
   }
@@ -108,6 +120,10 @@ class Recorder {
     const thread = this.#threads.get(event.thread);
     if (event.stack !== undefined) thread.stack = this.#placesOf(event.stack);
     thread.held = event;
+  }
+
+  takeWait(event) {
+    this.#threads.get(event.thread).stack = this.#placesOf(event.stack);
   }
 
   takeEnd(event) {
@@ -186,7 +202,10 @@ class Recorder {
     const first = this.#moments.length;
     for (;;) {
       await this.#untilStill();
-      if (this.#hasEnded()) throw new Problem(`the server has ended in the step '${this.#steps.at(-1).title}'. ${this.#tracer.complaints}`.trim());
+      if (this.#hasEnded() || this.#threads.size === 0) {
+        await this.#tracer.ended;
+        throw new Problem(`the server has ended in the step '${this.#steps.at(-1).title}'. ${this.#tracer.complaints}`.trim());
+      }
       const held = this.#listHeld();
       if (held.length === 0) return true;
       if (this.#moments.length - first > mostTurns) throw new Problem(`the server did not come to rest in the step '${this.#steps.at(-1).title}'`);
@@ -236,9 +255,8 @@ class Recorder {
     this.#items.push(item);
     if (['poll', 'ppoll'].includes(event.call)) thread.interest = { kind: 'poll', list: (await readPollList(memory, numbers[0], numbers[1])).map(({ fd, events }) => ({ fd, events })) };
     if (['select', 'pselect6'].includes(event.call)) thread.interest = { kind: 'select', list: await readSelectLists(memory, numbers) };
-    // A server that has read its options has all its libraries: now is the time to watch for coroutines.
-    if (event.call === 'socket' && !this.#watchesCoroutines) {
-      this.#watchesCoroutines = true;
+    if (firstCalls.has(event.call) && !this.#watched.has(thread.process)) {
+      this.#watched.add(thread.process);
       if (existsSync(join(this.#root, 'chapters', this.#name, 'runtime'))) this.#tracer.watchCoroutines(thread.process);
     }
     if (/^exit/.test(event.call)) {
@@ -253,7 +271,14 @@ class Recorder {
   /** The ring of an io_uring_enter, which names it by its descriptor or, where that is registered, by a number that the thread alone knows. */
   #findRing(thread, [number, , , flags]) {
     const isRegistered = (flags & enterRegisteredRing) !== 0n;
-    return this.#rings.find(({ fd, thread: owner }) => (isRegistered ? owner === thread.id : fd === Number(number)));
+    return this.#rings.find((ring) => (isRegistered ? ring.thread === thread.id : ring.process === thread.process && ring.fd === Number(number)));
+  }
+
+  /** The program of a process is gone, and with it what it had in its memory. */
+  #forgetProgram(process_) {
+    this.#watched.delete(process_);
+    this.#coroutines.forget(process_);
+    this.#rings = this.#rings.filter((ring) => ring.process !== process_);
   }
 
   async noteExit(thread, event) {
@@ -266,6 +291,7 @@ class Recorder {
     item.result = await decodeResult(event.call, numbers, result, memory);
     item.end = this.#moments.length;
     thread.item = null;
+    if (/^exec/.test(event.call) && result === 0n) this.#forgetProgram(thread.process);
     if (event.call === 'io_uring_setup' && result >= 0n) {
       const ring = new Ring(thread, Number(result), memory, this.#mappings);
       await ring.readParameters(numbers[1]);
@@ -289,6 +315,7 @@ class Recorder {
     };
     this.#items.push(item);
     thread.isGone = true;
+    if (thread.id === thread.process) this.#forgetProgram(thread.process);
     await this.#addMoment('end', item);
   }
 
@@ -298,8 +325,10 @@ class Recorder {
 
   // --- Steps ---
 
-  async #step(title, act) {
+  /** Who acts is a client, or `actor`. */
+  async #step(title, act, actor = 'client') {
     this.#steps.push({ title });
+    const clientsBefore = this.#observer.clientCount;
     const notes = {}; // What they say of the outcome, the frames show.
     let finished = null;
     const acting = act(notes).then(() => ({}), (error) => ({ error }));
@@ -308,7 +337,7 @@ class Recorder {
       this.#wake();
     });
     for (const thread of this.#threads.values()) thread.looks = 0; // It may be about to wake.
-    await this.#addMoment('client', null);
+    await this.#addMoment(actor, null);
     for (;;) {
       const sleeps = await this.#runUntilQuiet();
       if (finished !== null) break;
@@ -323,6 +352,17 @@ class Recorder {
     }
     if (finished.error) throw finished.error;
     await this.#runUntilQuiet();
+    if (this.#observer.clientCount > clientsBefore) this.#demandChoice(clientsBefore);
+  }
+
+  /** Throws OtherChoice where it was another thread than the wanted one that woke for the client that has come in this step. */
+  #demandChoice(client) {
+    const wanted = this.#accepting?.[client];
+    if (wanted === undefined) return;
+    const step = this.#steps.length - 1;
+    const first = this.#moments.find((moment) => moment.step === step && moment.item !== null)?.item.pid;
+    const thread = this.#order.indexOf(first); // 0 is the one with which the server has begun
+    if (thread !== wanted) throw new OtherChoice(`thread ${thread} of the server has got client ${client + 1}, and not thread ${wanted}`);
   }
 
   #waitForQuiet() {
@@ -343,7 +383,7 @@ class Recorder {
     const rings = [];
     for (const ring of this.#rings) {
       const contents = await ring.look();
-      if (contents !== null) rings.push({ fd: ring.fd, ...contents });
+      if (contents !== null) rings.push({ process: ring.process, fd: ring.fd, ...contents });
     }
     this.#moments.push({
       kind,
@@ -402,6 +442,8 @@ const takers = {
   born: (recorder, event) => recorder.takeBirth(event),
   entry: (recorder, event) => recorder.takeStop(event),
   exit: (recorder, event) => recorder.takeStop(event),
+  waits: (recorder, event) => recorder.takeWait(event),
+  woken: (recorder, event) => recorder.takeStop(event),
   signal: (recorder, event) => recorder.takeStop(event),
   ended: (recorder, event) => recorder.takeEnd(event),
   suspend: (recorder, event) => recorder.takeCoroutine(event),
@@ -411,6 +453,7 @@ const takers = {
 
 const noters = {
   born: () => {},
+  woken: () => {},
   entry: (recorder, thread, event) => recorder.noteEntry(thread, event),
   exit: (recorder, thread, event) => recorder.noteExit(thread, event),
   signal: (recorder, thread, event) => recorder.noteSignal(thread, event),

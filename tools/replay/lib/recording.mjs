@@ -4,8 +4,11 @@
 //
 //   format      1
 //   chapter     the name
-//   session     one, two or reset: what the clients do (observe/record-trace.mjs)
+//   session     one, two, reset or upgrade: what the clients do (observe/record-trace.mjs)
 //   title       the session in words
+//   options     [the words with which the server was started, beside its port]; not there where it was started without any
+//   choice      a sentence: where the kernel chooses who gets a client, what it has chosen here. The session has other outcomes, too;
+//               not there where it has one
 //   steps       [what the clients do, in words]: frames name their step by its place
 //   packets     whether packets were captured
 //   fields      what is *seen* and what is *derived*, field by field, and from what: `fields` below
@@ -17,22 +20,22 @@
 // A frame is what there was when nothing moved, right after its event:
 //
 //   step        which of `steps`
-//   event       {actor, kind, text, call}: kind is `client` (a client has done its step), `call` (a system call has returned, or ends
-//               its caller), `sleep` (one has begun and its caller sleeps in it), `enter` (a call on a ring has begun), `signal` or
+//   event       {actor, kind, text, call}: kind is `client` or `operator` (one of those has done a step), `call` (a system call has returned,
+//               or ends its caller), `sleep` (one has begun and its caller sleeps in it), `enter` (a call on a ring has begun), `signal` or
 //               `end` (a process or thread has ended). `text` is the line as ./learn trace has it. `call` is {name, args: [text], result:
 //               text or null}, null where the event is no call
 //   actors      [{role, process, state, in, stack, descriptors}]: processes and threads. `state` is `running` (the event is its
 //               own), `ready` (it is woken, and its turn comes), `asleep`, `zombie` or `ended`; `in` the call in which it sleeps; `stack`
 //               [{file, line, function}], inner ones first; `descriptors` [{number, what}], null for a thread of a process above
 //   sockets     [{side, client, whose: [roles, or `accept queue`, or `kernel`], state, accept, receive, send}]: the listener and
-//               both ends of each connection. `accept` is the length of the listener's accept queue; `receive` and `send` are bytes
+//               both ends of each connection; of several listeners the first is `listener 1` in `descriptors`. `accept` is the length of the listener's accept queue; `receive` and `send` are bytes
 //               (a FIN that has not been read counts as one)
 //   interest    [{of, kind: epoll, poll or select, fd, list: [{fd, events, ready}]}]: what is watched; `ready` whether there is
 //               something of it, null where the sockets do not tell
-//   rings       [{fd, submission: [entry], completion: [completion], inFlight: [entry]}]; an entry is {number, operation, fd}, a completion
-//               {number, operation, result, more}; `number` counts the entries of the ring
-//   coroutines  [{name, function, state: running or suspended, place: {file, line, function} or null, awaiter}]: `awaiter` is the
-//               type of what it awaits
+//   rings       [{of, fd, submission: [entry], completion: [completion], inFlight: [entry]}]; an entry is {number, operation, fd}, a completion
+//               {number, operation, result, more}; `number` counts the entries of the ring. `of` is a process; not there where it is the server
+//   coroutines  [{name, of, function, state: running or suspended, place: {file, line, function} or null, awaiter}]: `awaiter` is the
+//               type of what it awaits, `of` as above
 //   packets     [{from, to, flags, seq, ack, length, kind, states: {client, server}}] since the frame before (observe/tcp-states.mjs)
 //
 // There are no times: what is recorded is held at each call.
@@ -71,6 +74,14 @@ export const fields = {
   'packets.kind': ['derived', 'the flags and numbers of the packets before'],
   'packets.states': ['derived', 'the packets up to this one (RFC 9293)'],
 };
+
+const ordinals = ['first', 'second', 'third'];
+
+/** The sentence `choice` of a recording. `accepting` says of each client in its turn which thread has got it, 1 being the first. */
+export function describeChoice(accepting) {
+  const parts = accepting.map((thread, client) => `the ${ordinals[client]} client to the ${ordinals[thread - 1]} thread`);
+  return `By a client's port the kernel chooses the listener, and with it the thread. Here it has given ${parts.join(', and ')}: one outcome of several`;
+}
 
 export const folder = 'docs/replay';
 const pathOf = (root, name) => join(root, folder, `${withoutNumber(name)}.json`);

@@ -14,22 +14,25 @@ const completionSize = 16;
 const moreWillCome = 2; // IORING_CQE_F_MORE
 const entriesOffset = 0x10000000; // IORING_OFF_SQES
 
-/** The two mappings of the rings of a process that are not in `taken` (addresses), or null. */
+/** The mappings of all rings of a process: [{address, offset}]. */
+function listMappings(pid) {
+  const lines = (readProc(`${pid}/maps`) ?? '').matchAll(/^([0-9a-f]+)-\S+ \S+ ([0-9a-f]+) .*anon_inode:\[io_uring\]/gm);
+  return [...lines].map(([, start, offset]) => ({ address: BigInt(`0x${start}`), offset: Number.parseInt(offset, 16) }));
+}
+
+const nameMapping = (pid, address) => `${pid} ${address}`;
+
+/** The two mappings of a ring of a process that are not in `taken` (names of mappings), or null. */
 function findMappings(pid, taken) {
   const found = new Map();
-  for (const line of (readProc(`${pid}/maps`) ?? '').split('\n')) {
-    const [, start, offset] = /^([0-9a-f]+)-\S+ \S+ ([0-9a-f]+) .*anon_inode:\[io_uring\]/.exec(line) ?? [];
-    if (start === undefined) continue;
-    const address = BigInt(`0x${start}`);
-    const kind = Number.parseInt(offset, 16);
-    if (!taken.has(address) && [0, entriesOffset].includes(kind)) found.set(kind, address);
+  for (const { address, offset } of listMappings(pid)) {
+    if (!taken.has(nameMapping(pid, address)) && [0, entriesOffset].includes(offset)) found.set(offset, address);
   }
   return found.size === 2 ? { rings: found.get(0), entries: found.get(entriesOffset) } : null;
 }
 
 /** One ring: `look()` says what is in it, and remembers from look to look what the kernel works on. */
 export class Ring {
-  #process;
   #memory;
   #offsets;
   #mappings = null;
@@ -39,10 +42,11 @@ export class Ring {
   #inFlight = []; // {number, userData, ...}
   #numbers = 0;
   #waiting = []; // entries that have been seen and that the kernel has not taken yet
+  #isGone = false; // it was mapped, and is not any more
 
   /** The ring `fd` that a thread has set up; `taken` holds the mappings of other rings. */
   constructor({ id, process: process_ }, fd, memory, taken) {
-    this.#process = process_;
+    this.process = process_;
     this.thread = id;
     this.fd = fd;
     this.#memory = memory;
@@ -60,12 +64,13 @@ export class Ring {
 
   /**
    * {submission: [entries that wait in it], completion: [completions that wait in it], inFlight: [entries that the kernel has
-   * and has not completed]}; null before the ring is mapped. An entry is {number, operation, fd}, `number` counting all of
+   * and has not completed]}; null where the ring is not mapped, or not any more. An entry is {number, operation, fd}, `number` counting all of
    * this ring; a completion {number, operation, result, more}, whose number is null where no entry is known to it.
    */
   async look() {
     this.#mappings ??= this.#map();
-    if (this.#mappings === null) return null;
+    this.#isGone ||= this.#mappings !== null && !this.#isMapped();
+    if (this.#mappings === null || this.#isGone) return null;
     const { rings } = this.#mappings;
     const [sqHead, sqTail, sqMask, cqHead, cqTail, cqMask] = await Promise.all(
       ['sqHead', 'sqTail', 'sqMask', 'cqHead', 'cqTail', 'cqMask'].map((name) => this.#memory.uint32(rings + BigInt(this.#offsets[name]))));
@@ -79,9 +84,14 @@ export class Ring {
   }
 
   #map() {
-    const found = findMappings(this.#process, this.#taken);
-    if (found !== null) this.#taken.add(found.rings).add(found.entries);
+    const found = findMappings(this.process, this.#taken);
+    if (found !== null) for (const address of Object.values(found)) this.#taken.add(nameMapping(this.process, address));
     return found;
+  }
+
+  #isMapped() {
+    const addresses = listMappings(this.process).map(({ address }) => address);
+    return Object.values(this.#mappings).every((address) => addresses.includes(address));
   }
 
   async #followEntries(head, tail, mask) {

@@ -14,7 +14,13 @@ const inodeOf = (target) => Number(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? Num
 export class Observer {
   #port = null;
   #clients = []; // ports, in the order in which they have come
+  #listeners = []; // inodes, in the order in which they have come; the kernel's numbers do not always grow
   #strangers = null; // what was there of the port before us: connections of an earlier server, in TIME_WAIT
+
+  /** How many clients a process has been seen to have, until now. */
+  get clientCount() {
+    return this.#clients.length;
+  }
 
   /** The server's port, once it listens. */
   get port() {
@@ -53,7 +59,10 @@ export class Observer {
     const nameOf = ({ local, peer }) => `${local.port} ${peer.port}`;
     const rows = await listSockets(this.#port);
     this.#strangers ??= new Set(rows.filter(({ state }) => state !== 'LISTEN').map(nameOf));
-    return rows.filter((row) => !this.#strangers.has(nameOf(row))).sort((a, b) => a.inode - b.inode || a.local.port - b.local.port || a.peer.port - b.peer.port);
+    const own = rows.filter((row) => !this.#strangers.has(nameOf(row)));
+    for (const { state, inode } of own) if (state === 'LISTEN' && !this.#listeners.includes(inode)) this.#listeners.push(inode);
+    const order = ({ inode }) => this.#listeners.indexOf(inode);
+    return own.sort((a, b) => order(a) - order(b) || a.inode - b.inode || a.local.port - b.local.port || a.peer.port - b.peer.port);
   }
 
   /** The descriptors of a process from 3 on, and those below that are connections: [{number, what, inode}]. */
@@ -61,14 +70,18 @@ export class Observer {
     const byInode = new Map(rows.map((row) => [row.inode, row]));
     return listDescriptors(pid).filter(({ number, target }) => number > 2 || byInode.has(inodeOf(target))).map(({ number, target }) => {
       const row = byInode.get(inodeOf(target));
-      return { number, what: this.#describeTarget(target, row), inode: inodeOf(target) || null };
+      return { number, what: this.#describeTarget(target, row, rows), inode: inodeOf(target) || null };
     });
   }
 
-  #describeTarget(target, row) {
+  #describeTarget(target, row, rows) {
     if (target.startsWith('socket:')) {
-      if (row === undefined) return 'socket';
-      if (row.state === 'LISTEN') return 'listener';
+      if (row === undefined) return isUnixSocket(inodeOf(target)) ? 'unix socket' : 'socket';
+      if (row.state === 'LISTEN') {
+        // Where there are several, they have numbers, in the order in which describeSockets() has them.
+        const listeners = rows.filter(({ state }) => state === 'LISTEN');
+        return listeners.length === 1 ? 'listener' : `listener ${listeners.indexOf(row) + 1}`;
+      }
       return row.peer.port === 0 ? 'socket' : `connection with ${this.nameClient(row.peer.port)}`;
     }
     return target.replace(/^(pipe):\[\d+\]$/, '$1').replace(/^anon_inode:\[?([\w-]+)\]?$/, '$1').replace(/^.*\/(?=[^/]+$)/, '');
@@ -102,6 +115,9 @@ function nameOwner({ state, inode }, owners) {
   if (owners.has(inode)) return owners.get(inode);
   return ['ESTABLISHED', 'CLOSE_WAIT', 'SYN_RECV'].includes(state) ? ['accept queue'] : ['kernel'];
 }
+
+// As socketpair(2) makes them. /proc/net/unix: the inode is the seventh word of a line.
+const isUnixSocket = (inode) => new RegExp(`^\\S+(?: \\S+){5} +${inode}(?: |$)`, 'm').test(readProc('net/unix') ?? '');
 
 const alwaysReported = 0x18; // EPOLLERR and EPOLLHUP, for which one cannot but wait
 

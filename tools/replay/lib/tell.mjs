@@ -6,13 +6,15 @@ import { traceSessions } from '../../observe/record-trace.mjs';
 import { compareRoles, nameRoles } from '../../observe/roles.mjs';
 import { selectItems } from '../../observe/selection.mjs';
 import { collectCode } from './code.mjs';
-import { fields, format } from './recording.mjs';
+import { isOutside } from '../player/describe.mjs';
+import { describeChoice, fields, format } from './recording.mjs';
 
 /**
  * The recording that a session has given: `items` are what strace's lines would be, in their order, each with the number of the moment at which
- * it ended; `moments` what there was then; `steps` what the clients have done; `observer` knows the names of the clients.
+ * it ended; `moments` what there was then; `steps` what the clients have done; `observer` knows the names of the clients. `serverOptions`
+ * and `accepting` are those of record().
  */
-export function tellRecording({ root, name, session, items, moments, steps, observer, hasPackets }) {
+export function tellRecording({ root, name, session, serverOptions, accepting, items, moments, steps, observer, hasPackets }) {
   const stepOf = (time) => moments[Math.min(time, moments.length - 1)]?.step ?? 0;
   const roles = nameRoles(items, stepOf);
   const kept = new Map(); // number of the moment at which it ended to the item as a reader sees it
@@ -35,6 +37,8 @@ export function tellRecording({ root, name, session, items, moments, steps, obse
     chapter: name.replace(/^\d+-/, ''),
     session,
     title,
+    ...(serverOptions.length === 0 ? {} : { options: serverOptions }),
+    ...(accepting === null ? {} : { choice: describeChoice(accepting) }),
     steps,
     packets: hasPackets,
     fields,
@@ -45,7 +49,7 @@ export function tellRecording({ root, name, session, items, moments, steps, obse
 
 /** The event of a moment; null where a reader sees none, as at a call that a signal has interrupted and that has gone on. */
 function describeEvent({ kind, item, step }, at, { kept, roles, steps }) {
-  if (kind === 'client') return { actor: 'client', kind, text: steps[step], call: null };
+  if (isOutside({ kind })) return { actor: kind, kind, text: steps[step], call: null };
   const actor = roles.get(item.pid);
   if (kind === 'sleep' || kind === 'enter') {
     const beginning = { ...item, result: null };
@@ -58,6 +62,7 @@ function describeEvent({ kind, item, step }, at, { kept, roles, steps }) {
 
 function describeMoment(moment, event, { roles, coroutineNames, observer }) {
   const nameProcess = (pid) => roles.get(pid) ?? 'server';
+  const nameOther = (pid) => (nameProcess(pid) === 'server' ? {} : { of: nameProcess(pid) });
   const owners = new Map();
   for (const { process: process_, descriptors } of moment.actors) {
     for (const { inode } of descriptors ?? []) {
@@ -83,9 +88,9 @@ function describeMoment(moment, event, { roles, coroutineNames, observer }) {
       ...actor.epolls.map(({ fd, list }) => ({ of: nameProcess(actor.process), kind: 'epoll', fd, list: addReadiness(list, actor, sockets) })),
       ...(actor.interest === null ? [] : [{ of: roles.get(actor.id), kind: actor.interest.kind, fd: null, list: addReadiness(actor.interest.list, actor, sockets) }]),
     ]),
-    rings: moment.rings,
-    coroutines: moment.coroutines.map(({ id, function: name, state, place, awaiter }) => ({
-      name: nameCoroutine(coroutineNames, id), function: name, state, place, awaiter,
+    rings: moment.rings.map(({ process: process_, ...ring }) => ({ ...nameOther(process_), ...ring })),
+    coroutines: moment.coroutines.map(({ id, process: process_, function: name, state, place, awaiter }) => ({
+      name: nameCoroutine(coroutineNames, id), ...nameOther(process_), function: name, state, place, awaiter,
     })),
     packets: moment.packets.map(({ clientPort, from, flags, seq, ack, length, kind, states }) => {
       const client = observer.nameClient(clientPort);
@@ -106,7 +111,8 @@ function addReadiness(list, actor, sockets) {
 }
 
 function isReady(what, events, sockets) {
-  if (what === 'listener') return /IN|readable/.test(events) && sockets.some(({ state, accept }) => state === 'LISTEN' && accept > 0);
+  const [isListener, number = '1'] = /^listener ?(\d+)?$/.exec(what ?? '') ?? [];
+  if (isListener !== undefined) return /IN|readable/.test(events) && sockets.filter(({ state }) => state === 'LISTEN')[Number(number) - 1]?.accept > 0;
   const client = /^connection with (.*)$/.exec(what ?? '')?.[1];
   const socket = sockets.find((row) => row.side === 'server' && row.client === client);
   if (socket === undefined) return null;

@@ -18,6 +18,14 @@ const blockOf = (recording, place) => (place === null ? null
 /** Text without what differs from run to run: ports. */
 export const calm = (text) => text.replace(/htons\(\d+\)/g, 'htons(…)').replace(/(listening on [^"]*?):\d+/g, '$1:…');
 
+/** Whether an event is what a client or the operator does, and not the server. */
+export const isOutside = ({ kind }) => kind === 'client' || kind === 'operator';
+
+/** What a reader should know of a recording before its frames: [sentences]. */
+export function describeStart({ options = [], choice }) {
+  return [...(options.length === 0 ? [] : [`The server was started with ${options.join(' ')}.`]), ...(choice === undefined ? [] : [`${choice}.`])];
+}
+
 const marks = { new: '+', changed: '*', gone: '-' };
 
 /** A sign for a mark, for where there are no colours. */
@@ -45,7 +53,7 @@ export function describeFrame(recording, at) {
 }
 
 const kinds = {
-  client: 'a client acts', call: 'the call returns', sleep: 'the call has begun, and sleeps', enter: 'the call begins', signal: 'a signal comes', end: 'it has ended',
+  client: 'a client acts', operator: 'the operator acts', call: 'the call returns', sleep: 'the call has begun, and sleeps', enter: 'the call begins', signal: 'a signal comes', end: 'it has ended',
 };
 
 function compareRows(before, now, isFirst) {
@@ -62,8 +70,8 @@ function compareRows(before, now, isFirst) {
 function showCode(recording, at) {
   const frame = recording.frames[at];
   // What a client does has no place in the server: then it is that of the actor that is woken, or has acted last.
-  const role = frame.event.actor !== 'client' ? frame.event.actor
-    : frame.actors.find(({ state }) => state === 'ready')?.role ?? recording.frames.slice(0, at).findLast(({ event }) => event.actor !== 'client')?.event.actor;
+  const role = !isOutside(frame.event) ? frame.event.actor
+    : frame.actors.find(({ state }) => state === 'ready')?.role ?? recording.frames.slice(0, at).findLast(({ event }) => !isOutside(event))?.event.actor;
   const actor = frame.actors.find((one) => one.role === role && one.stack.length > 0) ?? frame.actors.find(({ stack }) => stack.length > 0);
   const place = placeOf(actor?.stack ?? []);
   const block = blockOf(recording, place);
@@ -96,8 +104,9 @@ function describeActor(recording, { role, state, in: inCall, stack }) {
 }
 
 function listConnections({ sockets }) {
-  const listeners = sockets.filter(({ state }) => state === 'LISTEN').map(({ accept, whose }) => ({
-    key: 'listener', cells: ['listener', '', 'LISTEN', whose.join(', '), `accept queue ${accept}`, ''],
+  const listeners = sockets.filter(({ state }) => state === 'LISTEN').map(({ accept, whose }, at, { length }) => ({
+    key: at === 0 ? 'listener' : `listener ${at + 1}`,
+    cells: [length === 1 ? 'listener' : `listener ${at + 1}`, '', 'LISTEN', whose.join(', '), `accept queue ${accept}`, ''],
   }));
   const clients = [...new Set(sockets.map(({ client }) => client).filter((client) => client !== null))];
   return [...listeners, ...clients.map((name) => {
@@ -117,14 +126,18 @@ const listInterest = ({ interest }) => interest.flatMap(({ of, kind, fd, list })
     cells: [`${of}: ${kind}${fd === null ? '' : ` ${fd}`}`, `${entry.fd}`, entry.events, entry.ready === null ? '' : entry.ready ? 'yes' : 'no'],
   }))));
 
+// Which process something belongs to is said where it is not the server.
+const nameOf = (name, { of }) => (of === undefined ? name : `${name}, ${of}`);
+
 const stages = [['submission', 'submission queue'], ['inFlight', 'in flight'], ['completion', 'completion queue']];
 const listRings = ({ rings }) => rings.flatMap((ring) => stages.flatMap(([stage, words]) => ring[stage].map((entry) => ({
-  key: `${ring.fd} ${entry.number ?? 'none'}${entry.more ? ` ${entry.result}` : ''}`,
-  cells: [`ring ${ring.fd}`, words, entry.number === null ? 'another' : `${entry.number} ${entry.operation}`, stage === 'completion' ? `result ${entry.result}${entry.more ? ', more will come' : ''}` : `on ${entry.fd}`],
+  key: `${ring.of ?? ''} ${ring.fd} ${entry.number ?? 'none'}${entry.more ? ` ${entry.result}` : ''}`,
+  cells: [nameOf(`ring ${ring.fd}`, ring), words, entry.number === null ? 'another' : `${entry.number} ${entry.operation}`, stage === 'completion' ? `result ${entry.result}${entry.more ? ', more will come' : ''}` : `on ${entry.fd}`],
 }))));
 
 /** Where a coroutine that runs stands: at the place of its function on the stack of a thread. */
-const findRunning = ({ function: name }, actors) => actors.flatMap(({ stack }) => stack).find((place) => place.function === name) ?? null;
+const findRunning = ({ function: name, of = 'server' }, actors) => actors.filter(({ process }) => process === of)
+  .flatMap(({ stack }) => stack).find((place) => place.function === name) ?? null;
 
 const flagNames = { syn: 'SYN', fin: 'FIN', rst: 'RST', psh: 'PSH', ack: 'ACK' };
 
@@ -138,7 +151,7 @@ const sections = [
     list: ({ coroutines, actors }, recording) => coroutines.map((coroutine) => {
       const { name, function: text, state, awaiter } = coroutine;
       const place = coroutine.place ?? findRunning(coroutine, actors);
-      return { key: name, cells: [name, text, state, where(place), awaiter ?? '', lineOf(recording, place).trim()] };
+      return { key: name, cells: [nameOf(name, coroutine), text, state, where(place), awaiter ?? '', lineOf(recording, place).trim()] };
     }),
   },
   {

@@ -77,6 +77,17 @@ for (const [law, [name, fault]] of Object.entries(faults)) {
   });
 }
 
+test('what one process has accepted with its ring, another one does not have', () => {
+  const found = breakRecording('overlap', (frames) => {
+    // The successor's ring has accepted a client, as descriptor 4. Until then the old version shall have none of that number.
+    const at = find(frames, ({ rings }) => rings.some(({ of, completion }) => of === 'child 1' && completion.some(({ operation, result }) => operation === 'ACCEPT' && result === 4)));
+    for (const frame of frames.slice(0, at + 1)) {
+      frame.actors = frame.actors.map((actor) => (actor.role === 'server' ? { ...actor, descriptors: actor.descriptors.filter(({ number }) => number !== 4) } : actor));
+    }
+  });
+  assert.ok(found.includes('no descriptor from nowhere'), found.join(', '));
+});
+
 test('a recording without packets is judged by what it has', () => {
   const recording = { ...loadRecording(root, 'epoll'), packets: false };
   recording.frames = recording.frames.map((frame) => ({ ...frame, packets: [] }));

@@ -10,7 +10,7 @@ import { comparePictures, drawFrame, listPictures, savePicture } from '../lib/dr
 import { printPage } from '../lib/page.mjs';
 import { putBeside } from '../lib/print.mjs';
 import { listRecordings, loadRecording } from '../lib/recording.mjs';
-import { describeFrame } from '../player/describe.mjs';
+import { describeFrame, describeStart } from '../player/describe.mjs';
 import { askAhead } from '../player/predict.mjs';
 import { renderFrame, renderFrames } from '../player/static.mjs';
 import { alignFrames, findMoment, nameStep } from '../player/timeline.mjs';
@@ -123,6 +123,46 @@ test('without a script all frames are there, each with an address', () => {
   assert.doesNotMatch(frame, /<caption>descriptors/);
   assert.match(frame, /<caption>packets since the frame before/);
   assert.match(printPage([loadRecording(root, 'poll'), epoll], ['11-poll', '13-epoll']), /<p class="replay-title">11-poll<\/p>/);
+});
+
+test('where a list would be too long, each frame has what has changed', () => {
+  const overlap = loadRecording(root, 'overlap');
+  const terse = renderFrames([overlap], ['57-overlap'], { folded: true, terse: true });
+  const bodyOf = (number) => new RegExp(`<li id="frame-${number}">(.*?)</li>`, 's').exec(terse)[1];
+  const asked = overlap.frames.findIndex(({ event }) => event.call?.name === 'socketpair');
+  assert.match(bodyOf(asked), /<caption>descriptors<\/caption><tbody>(?:(?!<\/tbody>).)*server<\/td><td>10<\/td><td>unix socket<\/td>/);
+  assert.doesNotMatch(bodyOf(asked), /signalfd/);
+  // The connections' table comes into being with the listener, and has the names of its columns there.
+  const listening = overlap.frames.findIndex(({ sockets }) => sockets.length > 0);
+  assert.match(bodyOf(listening), /<caption>connections<\/caption><thead>/);
+  overlap.frames.forEach((_, number) => assert.ok(terse.includes(`<li id="frame-${number}">`)));
+  assert.ok(terse.length < renderFrames([overlap], ['57-overlap'], { folded: true }).length / 2);
+});
+
+test('how the server was started stands before the frames, once', () => {
+  const two = ['per-core', 'activation'].map((name) => loadRecording(root, name));
+  const html = renderFrames(two, ['53-per-core', '54-activation']);
+  assert.equal(html.match(/<p class="replay-start">/g).length, 2);
+  assert.match(html, /^<p class="replay-start">53-per-core: The server was started with --workers 2\. By a client's port .*?: one outcome of several\.<\/p>/);
+  assert.match(renderFrames(two.slice(1), ['54-activation']), /^<p class="replay-start">The server was/);
+  assert.deepEqual(describeStart(epoll), []);
+});
+
+test('of two processes each ring and each coroutine is that of one', () => {
+  const overlap = loadRecording(root, 'overlap');
+  const number = overlap.frames.findIndex(({ rings }) => rings.length === 2 && rings.every(({ inFlight }) => inFlight.length > 0));
+  const described = describeFrame(overlap, number);
+  const namesOf = (section) => described.sections.find(({ name }) => name === section).rows.map(({ cells }) => cells[0]);
+  assert.deepEqual([...new Set(namesOf('rings').map((name) => name.replace(/\d+/, 'N')))], ['ring N', 'ring N, child 1']);
+  assert.ok(namesOf('coroutines').some((name) => /^coroutine \d+$/.test(name)) && namesOf('coroutines').some((name) => /^coroutine \d+, child 1$/.test(name)));
+});
+
+test('what the operator does is not predicted, and is no client\'s', () => {
+  const overlap = loadRecording(root, 'overlap');
+  const number = overlap.frames.findIndex(({ event }) => event.kind === 'operator');
+  assert.equal(askAhead(overlap, number - 1), null);
+  assert.equal(describeFrame(overlap, number).event.words, 'the operator acts');
+  assert.ok(overlap.frames.every((_, other) => askAhead(overlap, other)?.options.every(({ text }) => !text.startsWith('operator:')) ?? true));
 });
 
 test('what stands in code or in an argument is text, and no markup', () => {

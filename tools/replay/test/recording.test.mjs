@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compare, compareCode, fields, findLine, listRecordings, loadRecording, normalise, print } from '../lib/recording.mjs';
+import { compare, compareCode, describeChoice, fields, findLine, listRecordings, loadRecording, normalise, print } from '../lib/recording.mjs';
 import { compact, expand } from '../player/expand.mjs';
 import { listChapters, withoutNumber } from '../../chapters.mjs';
+import { UsageProblem } from '../../observe/problem.mjs';
+import { planOf } from '../lib/plans.mjs';
 import { root } from './support.mjs';
 
 const copyOf = (name) => structuredClone(loadRecording(root, name));
@@ -60,7 +62,7 @@ test('each field of a frame is said to be seen or derived', () => {
   for (const how of Object.values(fields)) assert.match(how[0], /^(seen|derived)$/);
   const isKnown = (path) => known.some((field) => path === field || path.startsWith(`${field}.`));
   // What names a thing is no statement about it.
-  const names = new Set(['event.actor', 'actors.process', 'sockets.side', 'sockets.client', 'interest.of', 'interest.kind', 'interest.fd', 'rings.fd', 'step']);
+  const names = new Set(['event.actor', 'actors.process', 'sockets.side', 'sockets.client', 'interest.of', 'interest.kind', 'interest.fd', 'rings.of', 'rings.fd', 'step']);
   for (const name of listRecordings(root)) {
     for (const frame of loadRecording(root, name).frames) {
       for (const [key, value] of Object.entries(frame)) {
@@ -100,7 +102,7 @@ test('names of functions and of what is awaited are whole', () => {
 });
 
 test('a chapter without a recording is named, with what to do', () => {
-  assert.throws(() => loadRecording(root, 'per-core'), /there is no recording of per-core; to make one here: \.\/learn replay per-core --record/);
+  assert.throws(() => loadRecording(root, 'dance'), /there is no recording of dance; to make one here: \.\/learn replay dance --record/);
 });
 
 test('a line of the code is found by its place', () => {
@@ -108,6 +110,37 @@ test('a line of the code is found by its place', () => {
   const { stack } = recording.frames.find(({ event }) => event.call?.name === 'epoll_wait').actors[0];
   assert.match(findLine(recording, stack[0]), /::epoll_wait\(/);
   assert.equal(findLine(recording, { file: 'server.cpp', line: 100_000 }), null);
+});
+
+test('each chapter has a recording, of the session and with the options that are planned for it', () => {
+  for (const chapter of listChapters(root)) {
+    const { session, serverOptions, accepting } = planOf(chapter);
+    const recording = loadRecording(root, chapter);
+    assert.deepEqual([recording.session, recording.options ?? []], [session, serverOptions], chapter);
+    assert.equal(recording.choice, accepting === null ? undefined : describeChoice(accepting), chapter);
+  }
+});
+
+test('what the kernel has chosen is what the frames show', () => {
+  for (const name of ['per-core', 'activation']) {
+    const { frames } = loadRecording(root, name);
+    const made = frames.filter(({ event }) => event.call?.name === 'clone').map(({ event }) => event.call.result);
+    const who = [1, 2].map((step) => frames.find((frame) => frame.step === step && frame.event.kind !== 'client').event.actor);
+    assert.deepEqual(who, made, name);
+  }
+});
+
+test('an upgrade is for servers that start their next version, and others are told so', () => {
+  assert.equal(planOf('57-overlap').session, 'upgrade');
+  assert.equal(planOf('57-overlap', 'one').session, 'one');
+  assert.throws(() => planOf('13-epoll', 'upgrade'), (error) => error instanceof UsageProblem
+    && /--session upgrade is an upgrade, which servers can from 55-successor on: 13-epoll starts no next version of itself/.test(error.message));
+});
+
+test('other options are another recording', () => {
+  const [recording, other] = [copyOf('per-core'), copyOf('per-core')];
+  other.options = ['--workers', '3'];
+  assert.match(compare(recording, other), /^'options' was \["--workers","2"\] and is \["--workers","3"\]$/);
 });
 
 test('the normalised form keeps the recording as it was', () => {

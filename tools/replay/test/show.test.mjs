@@ -27,6 +27,19 @@ test('one frame alone, and two chapters side by side where there is room', async
   for (const line of narrow.out.split('\n')) assert.ok([...line].length <= 80, line);
 });
 
+test('two recordings of different sessions are not compared, and it is said how they are made comparable', async () => {
+  const { status, err } = await run('show.mjs', ['54-activation', '55-successor']);
+  assert.equal(status, 1);
+  assert.match(err, /the sessions differ: activation has two clients, successor has an upgrade; .*: \.\/learn replay 54-activation 55-successor --record/);
+});
+
+test('how the server was started is said with each frame, and that another outcome is possible', async () => {
+  const { out } = await run('show.mjs', ['53-per-core', '--frame', '30'], { env: { COLUMNS: '200' } });
+  assert.match(out, /^53-per-core, .*\nThe server was started with --workers 2\.\nBy a client's port the kernel chooses .*: one outcome of several\.\nstep: /);
+  const list = await run('replay.mjs', ['list']);
+  assert.match(list.out, /^overlap: an upgrade, \d+ frames, --workers 1 --upgrade-timeout 600000$/m);
+});
+
 test('a bad command line is refused, with what is wanted', async () => {
   const refusals = [
     [['13-epoll', '--frame', '4711'], /--frame wants a whole number from 0 to \d+, not '4711'/],
@@ -34,16 +47,17 @@ test('a bad command line is refused, with what is wanted', async () => {
     [[], /one chapter is wanted, or two/],
     [['13-epoll', '--nonsense'], /nonsense/],
     [['13-epoll', '--session', 'one'], /--session is for --record/],
-    [['13-epoll', '--record', '--session', 'ten'], /--session wants two or one or reset, not 'ten'/],
+    [['13-epoll', '--record', '--session', 'ten'], /--session wants two or one or reset or upgrade, not 'ten'/],
+    [['13-epoll', '--record', '--session', 'upgrade'], /from 55-successor on: 13-epoll starts no next version of itself/],
   ];
   for (const [words, complaint] of refusals) {
     const { status, err } = await run('show.mjs', words);
     assert.equal(status, 2, words.join(' '));
     assert.match(err, complaint);
   }
-  const { status, err } = await run('show.mjs', ['53-per-core']);
+  const { status, err } = await run('show.mjs', ['99-dance']);
   assert.equal(status, 1);
-  assert.match(err, /there is no recording of per-core/);
+  assert.match(err, /there is no recording of dance/);
 });
 
 // script(1), of every Debian, gives the player a terminal.
@@ -79,7 +93,8 @@ test('check without recording anew says what the laws and the code say', async (
 
 test('the tool refuses what it does not know', async () => {
   for (const [words, complaint] of [[['dance'], /there is no 'dance' here/], [[], /what to do is wanted/], [['check', 'nowhere'], /there is no chapter 'nowhere'/],
-    [['svg', '13', '999'], /the frame is a number from 0 to/], [['record', '--session', 'ten'], /--session wants one, two or reset/]]) {
+    [['svg', '13', '999'], /the frame is a number from 0 to/], [['record', '--session', 'ten'], /--session wants one or two or reset or upgrade, not 'ten'/],
+    [['record', '13', '--session', 'upgrade'], /13-epoll starts no next version of itself/]]) {
     const { status, err } = await run('replay.mjs', words);
     assert.equal(status, 2, words.join(' '));
     assert.match(err, complaint);

@@ -26,6 +26,9 @@ inline std::uint64_t program_counter(const Registers& registers) {
 inline void set_program_counter(Registers& registers, std::uint64_t address) {
     registers.rip = address;
 }
+inline std::uint64_t stack_pointer(const Registers& registers) {
+    return registers.rsp;
+}
 inline std::uint64_t first_argument(const Registers& registers) {
     return registers.rdi;
 }
@@ -51,6 +54,9 @@ inline std::uint64_t program_counter(const Registers& registers) {
 }
 inline void set_program_counter(Registers& registers, std::uint64_t address) {
     registers.pc = address;
+}
+inline std::uint64_t stack_pointer(const Registers& registers) {
+    return registers.sp;
 }
 inline std::uint64_t first_argument(const Registers& registers) {
     return registers.regs[0];

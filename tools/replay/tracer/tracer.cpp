@@ -10,6 +10,9 @@
 //   read PROCESS ADDRESS LENGTH   answers {kind: "memory", bytes: in hexadecimal}
 //   coroutines PROCESS            tell from now on where coroutines are suspended and resumed
 //
+// While a thread is held, the server's clock stands still: what has a time limit has it as if
+// nothing were held. (A limit that the kernel has been told already runs on.)
+//
 // When stdin ends, all that was started is killed. The exit status is 0, or 1 where nothing could
 // be started or traced.
 //
@@ -18,24 +21,34 @@
 //   born *      stack; the first of them, the server's, has none
 //   entry *     call, arguments (6 numbers as text), stack: [{file, line, function}...]
 //   exit *      call, result (a number as text), is_error
+//   waits       stack: for another thread, in a mutex, a condition variable, a future (futex(2))
+//   woken *     it waits no more
 //   signal *    signal, code, sender, status, fd, band
 //   ended       status or killed_by
 //   resume      frame, function: a coroutine begins or goes on
 //   suspend     frame, awaiter, place
 //   destroy     frame
+//
+// A program that takes the place of another one (execve) is watched for coroutines when that is
+// asked for again.
+#include <elf.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -147,6 +160,8 @@ struct Thread {
     bool is_held = false;
     int signal = 0;             // to deliver when it goes on
     std::string_view call;      // in which it is, if that is one of ours
+    bool waits = false;         // for another thread, in the call in which it is
+    std::uint64_t time = 0;     // where its call puts what time it is, if it asks
     std::uint64_t stepped = 0;  // the address of the stop that it is just stepping over
 };
 
@@ -157,6 +172,38 @@ struct Stop {
     Watched watched;
     std::string function;
     std::array<std::uint8_t, stop_instruction.size()> original;
+};
+
+/// What is known of a process. A child begins with the stops that are in its parent's memory.
+struct Process {
+    std::unique_ptr<Lines> lines;
+    std::map<std::uint64_t, Stop> stops;
+    std::set<std::uint64_t> frames;     // of coroutines that have begun and are not destroyed
+    std::set<std::uint64_t> destroyed;  // of those whose destruction has begun
+};
+
+/// Runs while no thread is held.
+class HeldClock {
+public:
+    void hold() {
+        if (held_++ == 0) {
+            since_ = std::chrono::steady_clock::now();
+        }
+    }
+    void let_go() {
+        if (--held_ == 0) {
+            behind_ += std::chrono::steady_clock::now() - since_;
+        }
+    }
+    /// By how much it is behind the kernel's.
+    std::chrono::nanoseconds behind() const {
+        return held_ == 0 ? behind_ : behind_ + (std::chrono::steady_clock::now() - since_);
+    }
+
+private:
+    int held_ = 0;
+    std::chrono::steady_clock::time_point since_;
+    std::chrono::nanoseconds behind_{0};
 };
 
 class Tracer {
@@ -170,12 +217,16 @@ private:
     void obey(const std::string& line);
     void take_stops();
     void on_stop(pid_t id, int status);
+    void on_birth(pid_t id);
+    void on_end(pid_t id, Thread& thread, int status);
     void on_call(pid_t id, Thread& thread);
+    void on_entry(pid_t id, Thread& thread, const __ptrace_syscall_info& info);
     void on_trap(pid_t id, Thread& thread);
     void on_signal(pid_t id, Thread& thread, int signal);
     void tell_watched(pid_t id, Thread& thread, const Stop& stop, const Registers& registers);
     void watch_coroutines(pid_t process);
     void insert(pid_t process, std::uint64_t address);
+    void set_time_back(const Thread& thread) const;
     void resume(pid_t id, Thread& thread);
     void hold(Thread& thread, Event& event);
     Event make_event(std::string_view kind, pid_t id, const Thread& thread) const;
@@ -185,11 +236,46 @@ private:
     int signals_ = -1;
     std::string commands_;  // what has been read and is no whole line yet
     std::map<pid_t, Thread> threads_;
-    std::map<pid_t, std::unique_ptr<Lines>> lines_;
-    std::map<std::uint64_t, Stop> stops_;
-    std::set<std::uint64_t> frames_;     // of coroutines that have begun and are not destroyed
-    std::set<std::uint64_t> destroyed_;  // of those whose destruction has begun
+    std::map<pid_t, Process> processes_;
+    HeldClock clock_;
 };
+
+/// A line of /proc/PROCESS/status, as a number.
+pid_t read_status(pid_t process, std::string_view key) {
+    std::ifstream file("/proc/" + std::to_string(process) + "/status");
+    pid_t number = 0;
+    for (std::string word; file >> word;) {
+        if (word == key) {
+            file >> number;
+            break;
+        }
+    }
+    return number;
+}
+
+/// A program that has just begun finds what the kernel says of itself on the stack: behind the
+/// words of the command line and the environment, pairs of a number and a value (getauxval(3)).
+/// Without the one that says where the kernel's own library lies, it asks for the time with a
+/// system call.
+void hide_clock(pid_t process) {
+    const auto read_word = [process](std::uint64_t address) {
+        std::uint64_t word = 0;
+        read_memory(process, address, &word, sizeof word);
+        return word;
+    };
+    std::uint64_t at = stack_pointer(get_registers(process));
+    at += (read_word(at) + 2) * sizeof at;  // the count of the words, they, and a null
+    while (read_word(at) != 0) {            // the environment
+        at += sizeof at;
+    }
+    at += sizeof at;
+    for (std::uint64_t kind = 0; (kind = read_word(at)) != AT_NULL; at += 2 * sizeof at) {
+        if (kind == AT_SYSINFO_EHDR) {
+            const std::uint64_t ignored = AT_IGNORE;
+            write_memory(process, at, &ignored, sizeof ignored);
+        }
+    }
+}
 
 void Tracer::start(char** words) {
     sigset_t child;
@@ -223,6 +309,7 @@ void Tracer::start(char** words) {
     if (::ptrace(PTRACE_SETOPTIONS, first_, nullptr, options) == -1) {
         fail("ptrace");
     }
+    hide_clock(first_);
     Thread& thread = threads_[first_];
     thread.process = first_;
     Event event = make_event("born", first_, thread);
@@ -297,34 +384,16 @@ void Tracer::take_stops() {
 }
 
 void Tracer::on_stop(pid_t id, int status) {
-    auto entry = threads_.find(id);
+    const auto entry = threads_.find(id);
     if (WIFEXITED(status) || WIFSIGNALED(status)) {
         if (entry != threads_.end()) {
-            Event event = make_event("ended", id, entry->second);
-            WIFEXITED(status) ? event.add("status", WEXITSTATUS(status))
-                              : event.add("killed_by", WTERMSIG(status));
-            if (id == entry->second.process) {
-                lines_.erase(id);
-            }
+            on_end(id, entry->second, status);
             threads_.erase(entry);
-            event.write();
         }
         return;
     }
-    if (entry == threads_.end()) {  // A new one, which begins stopped by SIGSTOP.
-        std::ifstream file("/proc/" + std::to_string(id) + "/status");
-        Thread thread;
-        for (std::string word; file >> word;) {
-            if (word == "Tgid:") {
-                file >> thread.process;
-            }
-        }
-        entry = threads_.emplace(id, thread).first;
-        Event event = make_event("born", id, entry->second);
-        const Registers registers = get_registers(id);
-        const Lines& lines = lines_of(entry->second.process, program_counter(registers));
-        event.add("stack", lines.stack(id));
-        return hold(entry->second, event);
+    if (entry == threads_.end()) {
+        return on_birth(id);
     }
     Thread& thread = entry->second;
     const int signal = WSTOPSIG(status);
@@ -333,7 +402,8 @@ void Tracer::on_stop(pid_t id, int status) {
         on_call(id, thread);
     } else if (happened != 0) {
         if (happened == PTRACE_EVENT_EXEC) {
-            lines_.erase(thread.process);
+            processes_.erase(thread.process);
+            hide_clock(thread.process);
         }
         resume(id, thread);
     } else if (signal == SIGTRAP) {
@@ -343,24 +413,45 @@ void Tracer::on_stop(pid_t id, int status) {
     }
 }
 
+/// A new thread or process, which begins stopped by SIGSTOP.
+void Tracer::on_birth(pid_t id) {
+    Thread& thread = threads_[id];
+    thread.process = read_status(id, "Tgid:");
+    if (thread.process == id) {
+        processes_[id].stops = processes_[read_status(id, "PPid:")].stops;
+    }
+    Event event = make_event("born", id, thread);
+    const Lines& lines = lines_of(thread.process, program_counter(get_registers(id)));
+    event.add("stack", lines.stack(id));
+    hold(thread, event);
+}
+
+void Tracer::on_end(pid_t id, Thread& thread, int status) {
+    if (thread.is_held) {
+        clock_.let_go();
+    }
+    if (id == thread.process) {
+        processes_.erase(id);
+    }
+    Event event = make_event("ended", id, thread);
+    WIFEXITED(status) ? event.add("status", WEXITSTATUS(status))
+                      : event.add("killed_by", WTERMSIG(status));
+    event.write();
+}
+
 void Tracer::on_call(pid_t id, Thread& thread) {
     __ptrace_syscall_info info{};
     if (::ptrace(PTRACE_GET_SYSCALL_INFO, id, sizeof info, &info) == -1) {
         return;  // It has been killed; its end comes next.
     }
     if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-        thread.call = name_call(static_cast<long>(info.entry.nr));
-        if (thread.call.empty()) {
-            return resume(id, thread);
-        }
-        Event event = make_event("entry", id, thread);
-        event.add("call", thread.call);
-        std::string numbers;
-        for (const std::uint64_t argument : info.entry.args) {
-            numbers += (numbers.empty() ? "" : " ") + std::to_string(argument);
-        }
-        event.add("arguments", std::string_view(numbers));
-        event.add("stack", lines_of(thread.process, info.instruction_pointer).stack(id));
+        return on_entry(id, thread, info);
+    }
+    if (thread.time != 0) {
+        set_time_back(thread);
+    }
+    if (thread.waits) {
+        Event event = make_event("woken", id, thread);
         return hold(thread, event);
     }
     if (thread.call.empty()) {
@@ -374,6 +465,36 @@ void Tracer::on_call(pid_t id, Thread& thread) {
     hold(thread, event);
 }
 
+void Tracer::on_entry(pid_t id, Thread& thread, const __ptrace_syscall_info& info) {
+    const auto& arguments = info.entry.args;
+    thread.call = name_call(static_cast<long>(info.entry.nr));
+    const bool asks_for_time = info.entry.nr == SYS_clock_gettime &&
+                               (arguments[0] == CLOCK_MONOTONIC || arguments[0] == CLOCK_REALTIME);
+    thread.time = asks_for_time ? arguments[1] : 0;
+    const std::uint64_t command = arguments[1] & FUTEX_CMD_MASK;
+    thread.waits =
+        info.entry.nr == SYS_futex && (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET ||
+                                       command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2);
+    const auto add_stack = [&](Event& event) -> Event& {
+        return event.add("stack", lines_of(thread.process, info.instruction_pointer).stack(id));
+    };
+    if (thread.waits) {
+        Event event = make_event("waits", id, thread);
+        add_stack(event).write();
+    }
+    if (thread.call.empty()) {
+        return resume(id, thread);
+    }
+    Event event = make_event("entry", id, thread);
+    event.add("call", thread.call);
+    std::string numbers;
+    for (const std::uint64_t argument : arguments) {
+        numbers += (numbers.empty() ? "" : " ") + std::to_string(argument);
+    }
+    event.add("arguments", std::string_view(numbers));
+    hold(thread, add_stack(event));
+}
+
 void Tracer::on_trap(pid_t id, Thread& thread) {
     if (thread.stepped != 0) {
         insert(thread.process, std::exchange(thread.stepped, 0));
@@ -381,8 +502,9 @@ void Tracer::on_trap(pid_t id, Thread& thread) {
     }
     Registers registers = get_registers(id);
     const std::uint64_t address = program_counter(registers) - stop_length;
-    const auto stop = stops_.find(address);
-    if (stop == stops_.end()) {
+    const std::map<std::uint64_t, Stop>& stops = processes_[thread.process].stops;
+    const auto stop = stops.find(address);
+    if (stop == stops.end()) {
         return resume(id, thread);
     }
     set_program_counter(registers, address);
@@ -396,12 +518,13 @@ void Tracer::on_trap(pid_t id, Thread& thread) {
 }
 
 void Tracer::tell_watched(pid_t id, Thread& thread, const Stop& stop, const Registers& registers) {
+    Process& process = processes_[thread.process];
     const std::uint64_t first = first_argument(registers);
     switch (stop.watched) {
         case Watched::suspend: {
             const std::uint64_t frame = second_argument(registers);
             const std::uint64_t caller = return_address(thread.process, registers) - 1;
-            frames_.insert(frame);
+            process.frames.insert(frame);
             make_event("suspend", id, thread)
                 .add("frame", frame)
                 .add("awaiter", std::string_view(stop.function))
@@ -410,18 +533,18 @@ void Tracer::tell_watched(pid_t id, Thread& thread, const Stop& stop, const Regi
             break;
         }
         case Watched::resume:
-            if (destroyed_.erase(first) != 0) {
+            if (process.destroyed.erase(first) != 0) {
                 break;  // The frame's destructors run as a part of the coroutine itself.
             }
-            frames_.insert(first);
+            process.frames.insert(first);
             make_event("resume", id, thread)
                 .add("frame", first)
                 .add("function", std::string_view(stop.function))
                 .write();
             break;
-        case Watched::destroy: destroyed_.insert(first); [[fallthrough]];
+        case Watched::destroy: process.destroyed.insert(first); [[fallthrough]];
         case Watched::free:
-            if (frames_.erase(first) != 0) {
+            if (process.frames.erase(first) != 0) {
                 make_event("destroy", id, thread).add("frame", first).write();
             }
             break;
@@ -455,7 +578,8 @@ void Tracer::watch_coroutines(pid_t process) {
         return symbol.find("13await_suspend") != symbol.npos || symbol.ends_with(".actor") ||
                symbol.ends_with(".destroy") || symbol == "_ZdlPv" || symbol == "_ZdlPvm";
     };
-    lines_.erase(process);  // Libraries have been loaded since.
+    std::map<std::uint64_t, Stop>& stops = processes_[process].stops;
+    processes_[process].lines.reset();  // Libraries have been loaded since.
     for (const Lines::Symbol& symbol : lines_of(process, 0).list_functions(is_wanted)) {
         const std::string_view name = symbol.name;
         const Watched watched = name.ends_with(".actor")     ? Watched::resume
@@ -463,10 +587,10 @@ void Tracer::watch_coroutines(pid_t process) {
                                 : name.starts_with("_ZdlPv") ? Watched::free
                                                              : Watched::suspend;
         Stop stop{watched, name_function(name), {}};
-        if (!stops_.contains(symbol.address) &&
+        if (!stops.contains(symbol.address) &&
             read_memory(process, symbol.address, stop.original.data(), stop.original.size()) ==
                 stop.original.size()) {
-            stops_.emplace(symbol.address, stop);
+            stops.emplace(symbol.address, stop);
             insert(process, symbol.address);
         }
     }
@@ -476,13 +600,29 @@ void Tracer::insert(pid_t process, std::uint64_t address) {
     write_memory(process, address, stop_instruction.data(), stop_instruction.size());
 }
 
+/// The thread has asked what time it is, and gets to know what its clock says.
+void Tracer::set_time_back(const Thread& thread) const {
+    timespec time{};
+    if (read_memory(thread.process, thread.time, &time, sizeof time) != sizeof time) {
+        return;
+    }
+    using namespace std::chrono;
+    const nanoseconds shown = seconds(time.tv_sec) + nanoseconds(time.tv_nsec) - clock_.behind();
+    time.tv_sec = floor<seconds>(shown).count();
+    time.tv_nsec = (shown - floor<seconds>(shown)).count();
+    write_memory(thread.process, thread.time, &time, sizeof time);
+}
+
 void Tracer::resume(pid_t id, Thread& thread) {
-    thread.is_held = false;
+    if (std::exchange(thread.is_held, false)) {
+        clock_.let_go();
+    }
     ::ptrace(PTRACE_SYSCALL, id, nullptr, std::exchange(thread.signal, 0));
 }
 
 void Tracer::hold(Thread& thread, Event& event) {
     thread.is_held = true;
+    clock_.hold();
     event.write();
 }
 
@@ -494,7 +634,7 @@ Event Tracer::make_event(std::string_view kind, pid_t id, const Thread& thread) 
 
 /// What is known of the process; anew where `address` is in a library that has been loaded since.
 const Lines& Tracer::lines_of(pid_t process, std::uint64_t address) {
-    std::unique_ptr<Lines>& lines = lines_[process];
+    std::unique_ptr<Lines>& lines = processes_[process].lines;
     if (!lines || !lines->knows(address)) {
         lines = std::make_unique<Lines>(process);
     }
