@@ -43,16 +43,20 @@ struct Patience {
     std::chrono::milliseconds drain;  ///< for its end, after the signal
 };
 
-Task<> serve(Fd listener, Fd signals, Reactor& reactor, Patience& patience, int max_clients);
+/// What all clients have in common.
+struct Service {
+    Reactor& reactor;
+    Patience patience;
+    std::stop_source stop{};  ///< tells the clients of the end
+};
+
+Task<> serve(Fd listener, Fd signals, Service& service, int max_clients);
 Task<> evict(TaskGroup& accepting, TaskGroup& clients, Reactor& reactor,
              std::chrono::milliseconds time);
-Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, int max_clients,
-                      TaskGroup& clients, std::stop_token stop);
+Task<> accept_clients(Fd listener, Service& service, int max_clients, TaskGroup& clients);
 Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor);
-void add_client(Client client, Reactor& reactor, Patience& patience, TaskGroup& clients,
-                std::stop_token stop);
-TaskGroup::Member serve_client(TaskGroup&, Client client, Reactor& reactor, Patience& patience,
-                               std::stop_token stop);
+void add_client(Client client, Service& service, TaskGroup& clients);
+TaskGroup::Member serve_client(TaskGroup&, Client client, Service& service);
 Task<> echo(Socket& client, Patience& patience);
 Task<> lingering_close(Socket& client, Patience& patience);
 
@@ -78,36 +82,35 @@ int main(int argc, char** argv) {
         "buffers", "COUNT", "buffers of 64 KiB, for all clients together", buffers, 1, 32'768);
     return run_program(argc, argv, {idle, write, drain, most, pool}, [&](const Options& options) {
         Fd listener = listen_on(options);
-        Patience patience{Timeout(std::chrono::milliseconds{idle_timeout}),
-                          Timeout(std::chrono::milliseconds{write_timeout}), Timeout(goodbye_pause),
-                          std::chrono::milliseconds{drain_timeout}};
         Reactor reactor(static_cast<unsigned>(buffers));
-        reactor.add(patience.idle);
-        reactor.add(patience.write);
-        reactor.add(patience.goodbye);
+        Service service{reactor,
+                        {Timeout(std::chrono::milliseconds{idle_timeout}),
+                         Timeout(std::chrono::milliseconds{write_timeout}), Timeout(goodbye_pause),
+                         std::chrono::milliseconds{drain_timeout}}};
+        reactor.add(service.patience.idle);
+        reactor.add(service.patience.write);
+        reactor.add(service.patience.goodbye);
         Fd signals = hold_signals({SIGTERM, SIGINT});
         announce(listener);
-        reactor.start(
-            serve(std::move(listener), std::move(signals), reactor, patience, max_clients));
+        reactor.start(serve(std::move(listener), std::move(signals), service, max_clients));
         reactor.run();
     });
 }
 
 /// Serves until a signal comes, and then lets everybody finish.
-Task<> serve(Fd listener, Fd signals, Reactor& reactor, Patience& patience, int max_clients) {
-    std::stop_source stop;
+Task<> serve(Fd listener, Fd signals, Service& service, int max_clients) {
+    Reactor& reactor = service.reactor;
     TaskGroup clients = reactor.group();
     TaskGroup accepting = reactor.group();
-    accepting.start(accept_clients(std::move(listener), reactor, patience, max_clients, clients,
-                                   stop.get_token()));
+    accepting.start(accept_clients(std::move(listener), service, max_clients, clients));
 
     Signals stop_signals(reactor, std::move(signals));
     co_await stop_signals.next();
     release_signals({SIGTERM, SIGINT});  // A second one ends the process at once.
 
-    stop.request_stop();
+    service.stop.request_stop();
     TaskGroup deadline = reactor.group();
-    deadline.start(evict(accepting, clients, reactor, patience.drain));
+    deadline.start(evict(accepting, clients, reactor, service.patience.drain));
     co_await accepting.below(1);
     co_await clients.below(1);
 }
@@ -125,10 +128,11 @@ Task<> evict(TaskGroup& accepting, TaskGroup& clients, Reactor& reactor,
 
 /// Takes in clients, so many at a time, until it is stopped. Throws std::system_error when the
 /// listener itself is broken.
-Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, int max_clients,
-                      TaskGroup& clients, std::stop_token stop) {
+Task<> accept_clients(Fd listener, Service& service, int max_clients, TaskGroup& clients) {
+    Reactor& reactor = service.reactor;
     Acceptor acceptor(reactor, std::move(listener));
-    const std::stop_callback at_stop(stop, [&acceptor] { acceptor.close_queue(); });
+    const std::stop_callback at_stop(service.stop.get_token(),
+                                     [&acceptor] { acceptor.close_queue(); });
     bool has_shortage = false;
     while (true) {
         // The others wait in the accept queue.
@@ -139,7 +143,7 @@ Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, int max
                 co_return;
             }
             has_shortage = false;
-            add_client(std::move(*client), reactor, patience, clients, stop);
+            add_client(std::move(*client), service, clients);
         } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
             if (!std::exchange(has_shortage, true)) {
                 report({"accept, trying again: ", std::strerror(ENOMEM)});
@@ -198,25 +202,24 @@ Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor) 
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, Reactor& reactor, Patience& patience, TaskGroup& clients,
-                std::stop_token stop) {
+void add_client(Client client, Service& service, TaskGroup& clients) {
     const Address address = client.address;
     try {
-        serve_client(clients, std::move(client), reactor, patience, stop);
+        serve_client(clients, std::move(client), service);
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
-TaskGroup::Member serve_client(TaskGroup&, Client client, Reactor& reactor, Patience& patience,
-                               std::stop_token stop) {
+TaskGroup::Member serve_client(TaskGroup&, Client client, Service& service) {
     try {
-        Socket socket(reactor, std::move(client.fd));
-        const std::stop_callback at_stop(stop, [&socket] { socket.end_input(); });
-        co_await echo(socket, patience);
-        if (stop.stop_requested()) {
-            co_await lingering_close(socket, patience);
+        Socket socket(service.reactor, std::move(client.fd));
+        const std::stop_callback at_stop(service.stop.get_token(),
+                                         [&socket] { socket.end_input(); });
+        co_await echo(socket, service.patience);
+        if (service.stop.stop_requested()) {
+            co_await lingering_close(socket, service.patience);
         }
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});

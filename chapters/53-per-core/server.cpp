@@ -53,23 +53,27 @@ struct Patience {
     std::chrono::milliseconds drain;  ///< for its end, after the signal
 };
 
+/// What all clients have in common.
+struct Service {
+    Reactor& reactor;
+    Patience patience;
+    ClientLimit& limit;
+    std::stop_source stop{};  ///< tells the clients of the end
+};
+
 /// What each worker does with a listener of its own, until the event happens.
 using Work = std::function<void(Reactor&, Fd listener, const Event& end)>;
 
 std::vector<Fd> listen_for_all(const Options& options, int workers);
 Fd listen_beside(const Fd& first, int backlog);
 void run_workers(std::vector<Fd> listeners, int buffers, const Work& work);
-Task<> serve(Fd listener, const Event& end, Reactor& reactor, Patience& patience,
-             ClientLimit& limit);
+Task<> serve(Fd listener, const Event& end, Service& service);
 Task<> evict(TaskGroup& accepting, TaskGroup& clients, Reactor& reactor,
              std::chrono::milliseconds time);
-Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, ClientLimit& limit,
-                      TaskGroup& clients, std::stop_token stop);
+Task<> accept_clients(Fd listener, Service& service, TaskGroup& clients);
 Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor);
-void add_client(Client client, Permit permit, Reactor& reactor, Patience& patience,
-                TaskGroup& clients, std::stop_token stop);
-TaskGroup::Member serve_client(TaskGroup&, Client client, Permit permit, Reactor& reactor,
-                               Patience& patience, std::stop_token stop);
+void add_client(Client client, Permit permit, Service& service, TaskGroup& clients);
+TaskGroup::Member serve_client(TaskGroup&, Client client, Permit permit, Service& service);
 Task<> echo(Socket& client, Patience& patience);
 Task<> lingering_close(Socket& client, Patience& patience);
 
@@ -101,13 +105,15 @@ int main(int argc, char** argv) {
     return run_program(argc, argv, all, [&](const Options& options) {
         ClientLimit limit(max_clients);
         const Work work = [&](Reactor& reactor, Fd listener, const Event& end) {
-            Patience patience{Timeout(std::chrono::milliseconds{idle_timeout}),
-                              Timeout(std::chrono::milliseconds{write_timeout}),
-                              Timeout(goodbye_pause), std::chrono::milliseconds{drain_timeout}};
-            reactor.add(patience.idle);
-            reactor.add(patience.write);
-            reactor.add(patience.goodbye);
-            reactor.start(serve(std::move(listener), end, reactor, patience, limit));
+            Service service{reactor,
+                            {Timeout(std::chrono::milliseconds{idle_timeout}),
+                             Timeout(std::chrono::milliseconds{write_timeout}),
+                             Timeout(goodbye_pause), std::chrono::milliseconds{drain_timeout}},
+                            limit};
+            reactor.add(service.patience.idle);
+            reactor.add(service.patience.write);
+            reactor.add(service.patience.goodbye);
+            reactor.start(serve(std::move(listener), end, service));
             reactor.run();
         };
         run_workers(listen_for_all(options, workers), buffers, work);
@@ -171,20 +177,18 @@ void run_workers(std::vector<Fd> listeners, int buffers, const Work& work) {
 }
 
 /// Serves until the end, and then lets everybody finish.
-Task<> serve(Fd listener, const Event& end, Reactor& reactor, Patience& patience,
-             ClientLimit& limit) {
-    std::stop_source stop;
+Task<> serve(Fd listener, const Event& end, Service& service) {
+    Reactor& reactor = service.reactor;
     TaskGroup clients = reactor.group();
     TaskGroup accepting = reactor.group();
-    accepting.start(
-        accept_clients(std::move(listener), reactor, patience, limit, clients, stop.get_token()));
+    accepting.start(accept_clients(std::move(listener), service, clients));
 
     EventWatch watch(reactor, end);
     co_await watch.happened();
 
-    stop.request_stop();
+    service.stop.request_stop();
     TaskGroup deadline = reactor.group();
-    deadline.start(evict(accepting, clients, reactor, patience.drain));
+    deadline.start(evict(accepting, clients, reactor, service.patience.drain));
     co_await accepting.below(1);
     co_await clients.below(1);
 }
@@ -202,10 +206,11 @@ Task<> evict(TaskGroup& accepting, TaskGroup& clients, Reactor& reactor,
 
 /// Takes in clients, until it is stopped: as many as all workers together may have. Throws
 /// std::system_error when the listener itself is broken.
-Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, ClientLimit& limit,
-                      TaskGroup& clients, std::stop_token stop) {
+Task<> accept_clients(Fd listener, Service& service, TaskGroup& clients) {
+    Reactor& reactor = service.reactor;
     Acceptor acceptor(reactor, std::move(listener));
-    const std::stop_callback at_stop(stop, [&acceptor] { acceptor.close_queue(); });
+    const std::stop_callback at_stop(service.stop.get_token(),
+                                     [&acceptor] { acceptor.close_queue(); });
     bool has_shortage = false;
     while (true) {
         try {
@@ -214,10 +219,10 @@ Task<> accept_clients(Fd listener, Reactor& reactor, Patience& patience, ClientL
                 co_return;
             }
             has_shortage = false;
-            while (!limit.take()) {  // The others wait in the accept queue.
+            while (!service.limit.take()) {  // The others wait in the accept queue.
                 co_await reactor.sleep_for(limit_pause);
             }
-            add_client(std::move(*client), Permit(limit), reactor, patience, clients, stop);
+            add_client(std::move(*client), Permit(service.limit), service, clients);
         } catch (const std::bad_alloc&) {  // Not even accept_client() can be called.
             if (!std::exchange(has_shortage, true)) {
                 report({"accept, trying again: ", std::strerror(ENOMEM)});
@@ -276,25 +281,24 @@ Task<std::optional<Client>> accept_client(Acceptor& acceptor, Reactor& reactor) 
 }
 
 /// Takes a client in. Where that cannot be done, it is turned away and the others stay.
-void add_client(Client client, Permit permit, Reactor& reactor, Patience& patience,
-                TaskGroup& clients, std::stop_token stop) {
+void add_client(Client client, Permit permit, Service& service, TaskGroup& clients) {
     const Address address = client.address;
     try {
-        serve_client(clients, std::move(client), std::move(permit), reactor, patience, stop);
+        serve_client(clients, std::move(client), std::move(permit), service);
     } catch (const std::exception& error) {
         report({"client ", to_text(address), " turned away: ", error.what()});
     }
 }
 
 /// Serves one client to its end. Whatever goes wrong on its connection ends this client alone.
-TaskGroup::Member serve_client(TaskGroup&, Client client, Permit, Reactor& reactor,
-                               Patience& patience, std::stop_token stop) {
+TaskGroup::Member serve_client(TaskGroup&, Client client, Permit, Service& service) {
     try {
-        Socket socket(reactor, std::move(client.fd));
-        const std::stop_callback at_stop(stop, [&socket] { socket.end_input(); });
-        co_await echo(socket, patience);
-        if (stop.stop_requested()) {
-            co_await lingering_close(socket, patience);
+        Socket socket(service.reactor, std::move(client.fd));
+        const std::stop_callback at_stop(service.stop.get_token(),
+                                         [&socket] { socket.end_input(); });
+        co_await echo(socket, service.patience);
+        if (service.stop.stop_requested()) {
+            co_await lingering_close(socket, service.patience);
         }
     } catch (const std::exception& error) {
         report({"client ", to_text(client.address), ": ", error.what()});

@@ -97,10 +97,11 @@ public:
     /// `owed` clients of it are to be accepted, and it is asked for as long as the timeout says.
     Accept(Reactor& reactor, Slot& slot, const Fd& listener, Address& address,
            const AcceptQueue& queue, unsigned& owed, Timeout* timeout)
-        : Operation(reactor, slot, listener, {}, timeout),
-          address_(address),
-          queue_(queue),
-          owed_(owed) {}
+        : Operation(reactor, slot, listener), address_(address), queue_(queue), owed_(owed) {
+        if (timeout) {
+            timeout->add(expiry_, reactor.now());
+        }
+    }
 
     /// A client that has come, and that the coroutine has not been told of, is nobody's.
     ~Accept() {
@@ -148,6 +149,7 @@ private:
     Address& address_;
     const AcceptQueue& queue_;
     unsigned& owed_;
+    Expiry expiry_{*this};
     bool is_taken_ = false;
 };
 
