@@ -87,9 +87,6 @@ int main(int argc, char** argv) {
                         {Timeout(std::chrono::milliseconds{idle_timeout}),
                          Timeout(std::chrono::milliseconds{write_timeout}), Timeout(goodbye_pause),
                          std::chrono::milliseconds{drain_timeout}}};
-        reactor.add(service.patience.idle);
-        reactor.add(service.patience.write);
-        reactor.add(service.patience.goodbye);
         Fd signals = hold_signals({SIGTERM, SIGINT});
         announce(listener);
         reactor.start(serve(std::move(listener), std::move(signals), service, max_clients));
@@ -100,6 +97,9 @@ int main(int argc, char** argv) {
 /// Serves until a signal comes, and then lets everybody finish.
 Task<> serve(Fd listener, Fd signals, Service& service, int max_clients) {
     Reactor& reactor = service.reactor;
+    reactor.add(service.patience.idle);
+    reactor.add(service.patience.write);
+    reactor.add(service.patience.goodbye);
     TaskGroup clients = reactor.group();
     TaskGroup accepting = reactor.group();
     accepting.start(accept_clients(std::move(listener), service, max_clients, clients));

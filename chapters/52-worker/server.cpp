@@ -94,9 +94,6 @@ int main(int argc, char** argv) {
                             {Timeout(std::chrono::milliseconds{idle_timeout}),
                              Timeout(std::chrono::milliseconds{write_timeout}),
                              Timeout(goodbye_pause), std::chrono::milliseconds{drain_timeout}}};
-            reactor.add(service.patience.idle);
-            reactor.add(service.patience.write);
-            reactor.add(service.patience.goodbye);
             reactor.start(serve(std::move(listener), end, service, max_clients));
             reactor.run();
         });
@@ -110,6 +107,9 @@ int main(int argc, char** argv) {
 /// Serves until the end, and then lets everybody finish.
 Task<> serve(Fd listener, const Event& end, Service& service, int max_clients) {
     Reactor& reactor = service.reactor;
+    reactor.add(service.patience.idle);
+    reactor.add(service.patience.write);
+    reactor.add(service.patience.goodbye);
     TaskGroup clients = reactor.group();
     TaskGroup accepting = reactor.group();
     accepting.start(accept_clients(std::move(listener), service, max_clients, clients));

@@ -118,9 +118,6 @@ int main(int argc, char** argv) {
                              Timeout(std::chrono::milliseconds{write_timeout}),
                              Timeout(goodbye_pause), std::chrono::milliseconds{drain_timeout}},
                             limit};
-            reactor.add(service.patience.idle);
-            reactor.add(service.patience.write);
-            reactor.add(service.patience.goodbye);
             reactor.start(serve(std::move(listener), end, service));
             reactor.run();
         };
@@ -202,6 +199,9 @@ void run_workers(std::vector<Listener> listeners, int buffers, const Work& work)
 /// Serves until the end, and then lets everybody finish.
 Task<> serve(Listener listener, const Event& end, Service& service) {
     Reactor& reactor = service.reactor;
+    reactor.add(service.patience.idle);
+    reactor.add(service.patience.write);
+    reactor.add(service.patience.goodbye);
     TaskGroup clients = reactor.group();
     TaskGroup accepting = reactor.group();
     accepting.start(accept_clients(std::move(listener), service, clients));
