@@ -1,4 +1,4 @@
-// Chapter 51: reactor, patience and stop in one struct, and one reference to it in each frame.
+// Chapter 51: what all clients share stands once, in a service.
 
 #include <signal.h>
 
